@@ -1,0 +1,85 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "commit/state.h"
+#include "model/table_name.h"
+
+namespace tidemark {
+
+// Where a table's objects are.
+struct TableLayout {
+  TableName name;
+  TablePath path;
+  std::string StateKey() const;         // _tidemark/state/<db>/<schema>/<table>.json
+  std::string DataPrefix() const;       // data/<db>/<schema>/<table>/
+  std::string WatermarkPrefix() const;  // watermarks/<db>/<schema>/<table>/
+  std::string LockKey() const;          // …/.sync.lock
+  // data/…/<YYYY-MM-DD>/<schema>_<table>_<timestamp>_part<N>.parquet
+  std::string FileKey(std::int64_t timestamp_us, int part, std::string_view extension) const;
+};
+
+// The timestamp in a data file's key; -1: not one of ours.
+std::int64_t FileTimestamp(std::string_view key);
+
+// What one run commits of one table.
+struct LandingCommit {
+  Position position;
+  std::string source_identity, fingerprint;
+  std::vector<Column> columns;
+  std::vector<std::string> key;
+  LandedConfig config;
+  std::int64_t retention_seconds = 0;
+  bool replaces_older_files = false;  // this run's files are the table; all older ones are removed
+  RunSummary summary;                 // files, bytes and finished_us are filled in
+};
+
+// One run's turn on one table; one thread at a time.
+//   Take       finish what an earlier run committed, fence it off (epoch + 1), sweep what it left
+//   StartFile, SealFile…
+//   Commit     one conditional write; from here the run is done, whoever publishes
+//   then publish, remove, write the views for others, clear `pending`: each may be repeated by anyone
+class Landing {
+ public:
+  // Reads the state without taking it: a table with nothing new needs no write. Absent: a new state.
+  static Result<LandedState> Peek(ObjectStore& store, const TableLayout& layout);
+
+  // kConflict: another run took the table at this moment. kCorrupt: the state cannot be read.
+  static Result<Landing> Take(ObjectStore& store, TableLayout layout, std::string run_id,
+                              Clock& clock);
+
+  const LandedState& state() const { return state_; }
+  // Of this run's first file; a later set of files (catch-up) asks for the next.
+  std::int64_t timestamp_us() const { return state_.last_timestamp_us; }
+
+  Result<std::unique_ptr<Upload>> StartFile(int part, std::string_view extension);
+  Status SealFile(Upload& upload);
+  std::int64_t sealed_bytes() const;
+
+  // Drops what this run sealed so far: a column turned out wider, all is read again.
+  Status DiscardSealed();
+
+  // kConflict: the table was taken by another run; nothing of this one will ever be visible.
+  // Success from the moment the state is replaced, even if another run then publishes for us.
+  Status Commit(LandingCommit commit);
+
+ private:
+  Landing(ObjectStore& store, TableLayout layout, Clock& clock)
+      : store_(&store), layout_(std::move(layout)), clock_(&clock) {}
+  Result<LandedState> Stored() const;
+  Status Replace(const LandedState& next);
+  Status FinishCommitted();
+  Status Sweep();
+
+  ObjectStore* store_;
+  TableLayout layout_;
+  Clock* clock_;
+  LandedState state_;
+  std::string etag_;  // of state_ as stored; empty: absent
+  std::vector<SealedObject> sealed_;
+};
+
+}  // namespace tidemark

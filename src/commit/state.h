@@ -1,0 +1,65 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/table.h"
+#include "object/object_store.h"
+
+namespace tidemark {
+
+// The last run of a table, kept so that the views for others can be written again after a crash.
+struct RunSummary {
+  std::string run_id;
+  std::string mode;    // full | incremental
+  std::string reason;  // as `sync --json` spells it
+  std::int64_t version = 0;
+  std::optional<std::int64_t> since_version;
+  std::int64_t rows = 0, inserted = 0, updated = 0, deleted = 0, bytes = 0;
+  std::vector<std::string> files;  // keys
+  std::int64_t duration_ms = 0;
+  std::int64_t finished_us = 0;
+  bool operator==(const RunSummary&) const = default;
+};
+
+// What else a landing decides on: a change of it means config_changed.
+struct LandedConfig {
+  std::string format = "per_table";
+  std::string fingerprint;  // of column choice, filter, hash
+  bool operator==(const LandedConfig&) const = default;
+};
+
+// What is known of one table at its destination. One small object, replaced only under the etag it was
+// read with: that replacement is the commit, the lock and the fence.
+struct LandedState {
+  std::int64_t epoch = 0;  // grows each time a run takes the table
+  std::string run_id;      // of the run that took it: two Takes never write the same bytes
+  std::int64_t last_timestamp_us = 0;  // of the newest file name given out; strictly increases
+  bool is_loaded = false;
+  Position position;            // how far it was read
+  std::string source_identity;  // one destination, one source
+  std::string fingerprint;      // Table::fingerprint of what was landed
+  std::vector<Column> columns;  // of the files; types never narrow
+  std::vector<std::string> key;
+  LandedConfig config;
+  std::int64_t base_timestamp_us = 0;  // files below this are not part of the table any more
+  std::int64_t retention_seconds = 0;
+  std::int64_t live_files = 0, live_rows = 0;  // what a fold should find, at or above the base
+  std::int64_t landed_at_us = 0;               // when the position was last written
+  std::vector<SealedObject> pending;           // committed, perhaps not yet visible
+  std::vector<std::string> remove;             // committed to be deleted once pending is visible
+  RunSummary last_run;
+};
+
+// JSON with a format version; types by Arrow's names. kCorrupt names what does not fit.
+std::string Serialize(const LandedState& state);
+Result<LandedState> ParseState(std::string_view text);
+
+// Arrow types as states and schema histories spell them: int64, double, bool, utf8, binary, date32,
+// timestamp[us], ...
+std::string TypeName(const arrow::DataType& type);
+Result<std::shared_ptr<arrow::DataType>> TypeFromName(std::string_view name);
+
+}  // namespace tidemark

@@ -1,0 +1,43 @@
+#pragma once
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "commit/landing.h"
+
+namespace tidemark {
+
+// The views of a table's state that others read (watermarks.json, sync_history.jsonl, schema.json and
+// its entry in output.yaml), written from the state alone, so that anyone may write them again.
+// What stands in a foreign or broken file is kept aside with a warning, never silently lost.
+Status WriteViews(ObjectStore& store, const TableLayout& layout, const LandedState& state);
+
+// `watermarks.json` of a folder that has no state of ours: another system's, to be adopted. Nothing:
+// there is none. kCorrupt: it cannot be read.
+Result<std::optional<std::int64_t>> ForeignWatermark(ObjectStore& store, const TableLayout& layout);
+
+// _tidemark/runs/<run id>.json: which files of which tables belong to one cut.
+struct RunRecordTable {
+  TableName name;
+  std::string status;  // ok | failed | skipped
+  std::int64_t version = 0;
+  std::vector<std::string> files;
+};
+struct RunRecord {
+  std::string run_id, source_identity;
+  std::int64_t started_us = 0, finished_us = 0;
+  std::vector<RunRecordTable> tables;
+};
+Status WriteRunRecord(ObjectStore& store, const RunRecord& record);
+
+// One object per database notes the last run and where its idle tables stood, so that an idle table
+// costs no write of its own.
+struct IdleNote {
+  std::string run_id;
+  std::int64_t at_us = 0;
+};
+Status WriteIdleNote(ObjectStore& store, std::string_view database, const IdleNote& note);
+Result<std::optional<IdleNote>> ReadIdleNote(ObjectStore& store, std::string_view database);
+
+}  // namespace tidemark

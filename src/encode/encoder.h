@@ -1,0 +1,49 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/byte_sink.h"
+#include "model/table.h"
+
+namespace tidemark {
+
+class WorkerPool;
+
+// Turns rows into the bytes of one file, which has one schema. One thread at a time; inside it may use
+// the pool.
+class Encoder {
+ public:
+  virtual ~Encoder() = default;
+  virtual Status Write(const std::shared_ptr<arrow::RecordBatch>& rows) = 0;
+  // Writes what ends the file; the sink stays open. A file of no rows is valid. Once.
+  virtual Status Finish() = 0;
+  // Bytes held for rows not yet written out.
+  virtual std::int64_t buffered_bytes() const = 0;
+};
+
+enum class Codec { kNone, kSnappy, kGzip, kBrotli, kLz4, kZstd };
+// By its name in configuration: zstd snappy gzip brotli lz4 none. kInvalid lists them.
+Result<Codec> ParseCodec(std::string_view name);
+
+struct FormatOptions {
+  Codec codec = Codec::kZstd;
+  int level = -1;  // -1: zstd 1, else the codec's own default. kInvalid when out of its range
+  std::int64_t row_group_rows = 500'000;
+  std::int64_t row_group_bytes = 32 << 20;  // a row group ends at whichever comes first
+  WorkerPool* pool = nullptr;               // columns are encoded on it; null: on the caller's thread
+};
+
+// One entry per format in encode/registry.cc.
+struct Format {
+  std::string_view name;       // as written in configuration
+  std::string_view extension;  // ".parquet"
+  Result<std::unique_ptr<Encoder>> (*open)(std::shared_ptr<arrow::Schema>, const FormatOptions&,
+                                           ByteSink&);
+};
+std::span<const Format> Formats();
+Result<const Format*> FindFormat(std::string_view name);  // kInvalid lists them
+
+}  // namespace tidemark

@@ -1,0 +1,74 @@
+#pragma once
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace arrow {
+class DataType;
+class RecordBatch;
+class Schema;
+}  // namespace arrow
+
+namespace tidemark {
+
+struct TableName {
+  std::string database, schema, name;
+  auto operator<=>(const TableName&) const = default;
+};
+
+struct Column {
+  std::string name;
+  std::shared_ptr<arrow::DataType> type;  // what batches and files carry
+  std::string source_type;                // as the database spells it, lower case
+  std::optional<std::int64_t> id;         // survives a rename, where the source has such a thing
+  // Set: not a column of the table but the storage class ("integer", "real", "text", "blob") of the
+  // value in the column named here, which stands just before (reference: widened columns).
+  std::string storage_class_of;
+};
+
+struct Table {
+  TableName name;
+  std::vector<Column> columns;
+  std::vector<std::string> key;  // in key order; empty: none, changes cannot be followed
+  std::int64_t estimated_rows = 0;
+  std::string fingerprint;             // of all that, when it changes, means schema_changed
+  std::vector<std::string> warnings;   // sentences for people
+};
+
+// How far a table was read. Versions of one incarnation are ordered; a table that was re-created has
+// another incarnation; a database that was restored has another nonce at the same version.
+struct Position {
+  std::int64_t version = 0;
+  std::string incarnation;
+  std::string nonce;
+  bool operator==(const Position&) const = default;
+};
+
+// A finite sequence of batches of one schema: the table's columns in order. One thread at a time.
+class BatchStream {
+ public:
+  virtual ~BatchStream() = default;
+  // Null: no more. kMisfit: see Snapshot::Refit.
+  virtual Result<std::shared_ptr<arrow::RecordBatch>> Next() = 0;
+};
+
+// The schema of a table's batches. Key columns are not marked; every column may be null.
+std::shared_ptr<arrow::Schema> RowSchema(const Table& table);
+
+// The columns a row carries beside the table's own, always the first three of a file.
+inline constexpr const char* kVersionColumn = "SYS_CHANGE_VERSION";                   // int64
+inline constexpr const char* kCreationVersionColumn = "SYS_CHANGE_CREATION_VERSION";  // int64
+inline constexpr const char* kOperationColumn = "SYS_CHANGE_OPERATION";  // utf8: I U D; L: load
+
+// The schema of change batches and of per_table files: the three, then the table's columns.
+std::shared_ptr<arrow::Schema> ChangeSchema(const Table& table);
+
+// "main.orders": as messages and options spell it.
+std::string Display(const TableName& name);
+
+}  // namespace tidemark

@@ -1,0 +1,106 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "encode/encoder.h"
+#include "object/object_store.h"
+#include "source/source.h"
+#include "sync/progress.h"
+
+namespace tidemark {
+
+enum class Mode { kFull, kIncremental, kFullIncremental };
+Result<Mode> ParseMode(std::string_view name);
+std::string_view Name(Mode mode);
+
+// Why a table is read in the way it is; Name() spells it as `sync --json` does.
+enum class Reason {
+  kFirstLoad, kModeFull, kChanges, kNoChanges, kNoTracking, kExpired, kRecreated, kRestored,
+  kTruncated, kSchemaChanged, kConfigChanged, kKeyChanged, kWidened
+};
+std::string_view Name(Reason reason);
+
+// What a run is asked to do. The command line fills it; a configuration file will.
+struct SyncOptions {
+  std::vector<std::string> include, exclude;  // globs over schema.table; no include: all
+  Mode mode = Mode::kFullIncremental;
+  std::map<std::string, Mode> table_modes;    // by "schema.table", instead of `mode`
+  std::string format = "per_table";
+  FormatOptions encoding;
+  std::int64_t max_rows_per_file = 10'000'000;
+  int workers = 0;                    // 0: cores
+  std::int64_t memory_bytes = 128 << 20;
+  std::string temp_dir;               // empty: TMPDIR, else the destination's own on disk
+  bool adopts_moved_source = false;   // --adopt
+  std::stop_token stop;
+  Clock* clock = &SystemClock();
+  Random* random = &SystemRandom();
+  Progress* progress = nullptr;       // may be null
+};
+
+enum class TableOutcome { kOk, kFailed, kSkipped };
+
+struct TableReport {
+  TableName name;
+  TableOutcome outcome = TableOutcome::kOk;
+  bool is_incremental = false;
+  Reason reason = Reason::kFirstLoad;
+  std::int64_t rows = 0, inserted = 0, updated = 0, deleted = 0, bytes = 0;
+  std::int64_t version = 0;
+  std::optional<std::int64_t> since_version;
+  std::vector<std::string> files;
+  std::int64_t duration_us = 0;
+  std::optional<Error> error;
+  std::vector<std::string> warnings;
+};
+
+struct SyncReport {
+  std::string run_id;
+  std::int64_t started_us = 0, duration_us = 0;
+  std::vector<TableReport> tables;  // by name
+  std::int64_t rows() const, bytes() const;
+  int failed() const;
+};
+
+// Lands every chosen table. An error: nothing could be done at all (source or store unusable, all
+// locked); else each table's outcome is in the report. kCancelled when stopped: what was committed stays.
+Result<SyncReport> Sync(Source& source, ObjectStore& store, const SyncOptions& options);
+
+// What Sync would do; writes nothing. `rows` are estimates for loads, -1 where unknown.
+Result<SyncReport> Plan(Source& source, ObjectStore& store, const SyncOptions& options);
+
+struct VerifyTable {
+  TableName name;
+  std::optional<Error> error;  // could not be compared
+  std::int64_t rows_source = 0, rows_landed = 0, missing = 0, extra = 0, different = 0, pending = 0;
+  std::vector<std::string> warnings;
+  bool is_equal() const { return !error && missing == 0 && extra == 0 && different == 0; }
+};
+struct VerifyReport {
+  std::vector<VerifyTable> tables;
+  std::int64_t duration_us = 0;
+  int failed() const;
+};
+// Folds what was landed and compares it with the source, row by row.
+Result<VerifyReport> Verify(Source& source, ObjectStore& store, const SyncOptions& options);
+
+struct StatusTable {
+  TableName name;
+  std::int64_t version = 0, live_rows = 0, live_files = 0;
+  std::string last_mode, last_reason, last_run_id;
+  std::int64_t last_run_us = 0;        // when it last landed something
+  std::int64_t checked_us = 0;         // when it was last known to be in step
+  std::optional<std::int64_t> expires_us;  // when changes since the watermark begin to be lost
+  std::optional<Error> error;          // the state cannot be read
+};
+// From the destination alone.
+Result<std::vector<StatusTable>> ReadStatus(ObjectStore& store);
+
+}  // namespace tidemark
