@@ -1,0 +1,123 @@
+#include "sync/decide.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tidemark {
+namespace {
+
+Decision Load(Reason reason, Table table, bool is_first) {
+  Decision decision{.action = Action::kLoad, .reason = reason, .table = std::move(table)};
+  bool has_key = !decision.table.key.empty();
+  decision.lands_deletes = !is_first && has_key;
+  decision.replaces_older_files = !is_first && !has_key;
+  return decision;
+}
+
+// Types of the key's columns; what was landed under other ones cannot be compared with new rows.
+bool HasSameKeyTypes(const Table& table, const LandedState& state) {
+  auto type_in = [](const std::vector<Column>& columns, const std::string& name) {
+    auto it = std::ranges::find(columns, name, &Column::name);
+    return it == columns.end() ? std::string() : TypeName(*it->type);
+  };
+  return std::ranges::all_of(table.key, [&](const std::string& name) {
+    return type_in(table.columns, name) == type_in(state.columns, name);
+  });
+}
+
+std::optional<Reason> BrokenHistory(const LandedState& state, const TableStatus& status) {
+  switch (status.history) {
+    case History::kRecreated:
+      return Reason::kRecreated;
+    case History::kRestored:
+      return Reason::kRestored;
+    case History::kTruncated:
+      return Reason::kTruncated;
+    case History::kSchemaChanged:
+      return Reason::kSchemaChanged;
+    case History::kSame:
+      break;
+  }
+  if (status.current.version < state.position.version) return Reason::kRestored;
+  if (state.position.version < *status.min_valid_version) return Reason::kExpired;
+  return std::nullopt;
+}
+
+std::optional<Error> Refusal(Mode mode, const LandedState& state, const TableStatus& status) {
+  for (const auto& column : status.table.columns)
+    for (const char* reserved : {kVersionColumn, kCreationVersionColumn, kOperationColumn})
+      if (column.name == reserved)
+        return Error{ErrorKind::kUnsupported,
+                     "table " + Display(status.table.name) + ": column \"" + column.name +
+                         "\" has the name of a column that landed files add",
+                     "rename the column, or leave the table out with --exclude"};
+  if (mode == Mode::kIncremental && !state.is_loaded)
+    return Error{ErrorKind::kInvalid,
+                 "table " + Display(status.table.name) +
+                     ": mode incremental needs an earlier sync, and there is none",
+                 "run once with --mode full_incremental"};
+  return std::nullopt;
+}
+
+}  // namespace
+
+Table WithLandedTypes(const Table& table, const LandedState& state) {
+  Table typed = table;
+  typed.columns.clear();
+  for (const auto& column : table.columns) {
+    auto landed = std::ranges::find(state.columns, column.name, &Column::name);
+    if (landed == state.columns.end() || landed->source_type != column.source_type ||
+        !landed->storage_class_of.empty()) {
+      typed.columns.push_back(column);
+      continue;
+    }
+    typed.columns.push_back(column);
+    typed.columns.back().type = landed->type;
+    auto next = std::next(landed);
+    if (next != state.columns.end() && next->storage_class_of == column.name)
+      typed.columns.push_back(*next);
+  }
+  return typed;
+}
+
+Decision Decide(Mode mode, const LandedState& state, const TableStatus& status,
+                const LandedConfig& config) {
+  if (auto refusal = Refusal(mode, state, status)) {
+    Decision failed{.table = status.table};
+    failed.error = std::move(refusal);
+    return failed;
+  }
+  if (!state.is_loaded) return Load(Reason::kFirstLoad, status.table, /*is_first=*/true);
+
+  bool is_same_schema = state.fingerprint == status.table.fingerprint;
+  auto table = is_same_schema ? WithLandedTypes(status.table, state) : status.table;
+  // A key that could not serve (NULLs, several classes) was dropped when the table was landed.
+  bool is_key_dropped = is_same_schema && state.key.empty() && !table.key.empty();
+  if (is_key_dropped) table.key.clear();
+
+  bool is_other_key = state.key != table.key || !HasSameKeyTypes(table, state);
+  auto load = [&](Reason reason) {
+    auto decision = Load(reason, table, /*is_first=*/false);
+    if (is_other_key) {
+      decision.lands_deletes = false;
+      decision.replaces_older_files = true;
+    }
+    return decision;
+  };
+  if (is_other_key) return load(Reason::kKeyChanged);
+  if (state.config != config) return load(Reason::kConfigChanged);
+  if (mode == Mode::kFull) return load(Reason::kModeFull);
+  if (!is_same_schema) return load(Reason::kSchemaChanged);
+
+  bool is_tracked = status.min_valid_version.has_value() && !is_key_dropped;
+  if (!is_tracked || state.position.incarnation.empty()) {
+    auto action = table.key.empty() ? Action::kCompareOrLoad : Action::kCompare;
+    return {.action = action, .reason = Reason::kNoTracking, .table = std::move(table)};
+  }
+  if (auto reason = BrokenHistory(state, status)) return load(*reason);
+  if (status.current == state.position)
+    return {.action = Action::kNothing, .reason = Reason::kNoChanges, .table = std::move(table)};
+  return {.action = Action::kChanges, .reason = Reason::kChanges, .table = std::move(table)};
+}
+
+}  // namespace tidemark

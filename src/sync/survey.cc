@@ -1,0 +1,182 @@
+#include "sync/survey.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/failpoint.h"
+
+namespace tidemark {
+namespace {
+
+std::string Folded(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char c) {
+    return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  });
+  return text;
+}
+
+// Layouts of all tables. Names that some file systems would mix up are told apart.
+std::vector<TableLayout> Layouts(const std::vector<TableName>& names) {
+  std::unordered_map<std::string, std::vector<std::string>> by_folded_part;
+  for (const auto& name : names) by_folded_part[Folded(PathPart(name.name))].push_back(name.name);
+  std::vector<TableLayout> layouts;
+  layouts.reserve(names.size());
+  for (const auto& name : names) {
+    const auto& siblings = by_folded_part[Folded(PathPart(name.name))];
+    layouts.push_back({name,
+                       {PathPart(name.database), PathPart(name.schema),
+                        siblings.size() > 1 ? PathPart(name.name, siblings) : PathPart(name.name)}});
+  }
+  return layouts;
+}
+
+bool IsChosen(const SyncOptions& options, const TableName& name) {
+  auto matches = [&](const std::string& glob) { return MatchesGlob(glob, name); };
+  return (options.include.empty() || std::ranges::any_of(options.include, matches)) &&
+         std::ranges::none_of(options.exclude, matches);
+}
+
+Status CheckGlobs(const SyncOptions& options, const std::vector<TableName>& names) {
+  for (const auto& glob : options.include) {
+    auto matches = [&](const TableName& name) { return MatchesGlob(glob, name); };
+    if (std::ranges::any_of(names, matches)) continue;
+    std::string some;
+    for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 10); ++i)
+      some += (i ? ", " : "") + Display(names[i]);
+    return Fail(ErrorKind::kInvalid, "--table \"" + glob + "\" matches no table of the source",
+                names.empty() ? "the source has no tables"
+                              : "tables: " + some + (names.size() > 10 ? ", …" : ""));
+  }
+  return {};
+}
+
+// Tables that were landed and that the source no longer lists.
+Status AddDropped(ObjectStore& store, const SyncOptions& options, Survey& survey,
+                  const std::vector<TableLayout>& layouts) {
+  if (layouts.empty()) return {};
+  const auto& first = layouts.front();
+  auto prefix = "_tidemark/state/" + first.path.database + "/" + first.path.schema + "/";
+  std::vector<std::string> known;
+  for (const auto& layout : layouts) known.push_back(layout.StateKey());
+  std::ranges::sort(known);
+  for (std::string after;;) {
+    auto page = TRY(store.List(prefix, after, 1000));
+    for (const auto& object : page) {
+      after = object.key;
+      if (std::ranges::binary_search(known, object.key)) continue;
+      auto state = ParseState(TRY(store.Get(object.key)).bytes);
+      if (!state || !state->is_loaded || !IsChosen(options, state->name)) continue;
+      SurveyedTable gone{.layout = {state->name, {}}, .state = *state};
+      gone.report.name = state->name;
+      gone.report.outcome = TableOutcome::kSkipped;
+      gone.report.reason = Reason::kNoChanges;
+      gone.report.is_incremental = true;
+      gone.report.version = state->position.version;
+      gone.report.warnings.push_back("table " + Display(state->name) +
+                                     " is no longer in the source; what was landed stays");
+      survey.tables.push_back(std::move(gone));
+    }
+    if (page.size() < 1000) return {};
+  }
+}
+
+Status CheckIdentity(const Survey& survey, const SyncOptions& options) {
+  if (options.adopts_moved_source) return {};
+  for (const auto& table : survey.tables)
+    if (table.state.is_loaded && !IsSameSource(table.state.source_identity, survey.source_identity))
+      return Fail(ErrorKind::kInvalid,
+                  "the destination holds table " + Display(table.layout.name) + " of database \"" +
+                      table.layout.name.database + "\" from another source (" +
+                      table.state.source_identity + ")",
+                  "give this one a name of its own with --database NAME, or, if the file was moved, "
+                  "take over with --adopt");
+  return {};
+}
+
+void DecideTable(Snapshot& snapshot, const SyncOptions& options, SurveyedTable& table) {
+  auto& report = table.report;
+  const auto* last = table.state.is_loaded ? &table.state.position : nullptr;
+  auto status = snapshot.Inspect(table.layout.name, last);
+  auto fail = [&](Error error) {
+    report.outcome = TableOutcome::kFailed;
+    report.error = OfTable(table.layout.name, std::move(error));
+  };
+  if (!status) return fail(status.error());
+  table.status = std::move(*status);
+  report.warnings = table.status->table.warnings;
+  if (!table.status->unsupported_because.empty()) {
+    report.outcome = TableOutcome::kSkipped;
+    report.warnings.push_back("table " + Display(table.layout.name) +
+                              " is left out: " + table.status->unsupported_because);
+    return;
+  }
+  auto mode = options.mode;
+  if (auto it = options.table_modes.find(Display(table.layout.name)); it != options.table_modes.end())
+    mode = it->second;
+  table.decision = Decide(mode, table.state, *table.status, ConfigOf(options));
+  if (table.decision.error) return fail(*table.decision.error);
+  const auto& decision = table.decision;
+  report.reason = decision.reason;
+  report.is_incremental = decision.action != Action::kLoad && decision.action != Action::kCompareOrLoad;
+  report.version = table.status->current.version;
+  if (table.state.is_loaded) report.since_version = table.state.position.version;
+}
+
+}  // namespace
+
+bool IsSameSource(std::string_view a, std::string_view b) {
+  auto split = [](std::string_view text) {
+    auto space = text.find(' ');
+    return space == text.npos ? std::pair(std::string_view("-"), text)
+                              : std::pair(text.substr(0, space), text.substr(space + 1));
+  };
+  auto [a_id, a_location] = split(a);
+  auto [b_id, b_location] = split(b);
+  return a_id != "-" && b_id != "-" ? a_id == b_id : a_location == b_location;
+}
+
+LandedConfig ConfigOf(const SyncOptions& options) { return {.format = options.format, .fingerprint = {}}; }
+
+Error OfTable(const TableName& name, Error error) {
+  auto prefix = "table " + Display(name);
+  if (error.message.starts_with(prefix)) return error;
+  return std::move(error).While(prefix);
+}
+
+Result<Survey> LookAround(Source& source, ObjectStore& store, const SyncOptions& options) {
+  Survey survey;
+  survey.source_identity = TRY(source.Identity());
+  auto names = TRY(source.ListTables());
+  TRY(CheckGlobs(options, names));
+  auto layouts = Layouts(names);
+  for (const auto& layout : layouts) {
+    if (!IsChosen(options, layout.name)) continue;
+    SurveyedTable table{.layout = layout};
+    table.report.name = layout.name;
+    auto state = Landing::Peek(store, layout);
+    if (state) {
+      table.state = std::move(*state);
+    } else if (state.error().kind == ErrorKind::kCorrupt ||
+               state.error().kind == ErrorKind::kUnsupported) {
+      // Only this table's own record is broken; the others go on.
+      table.report.outcome = TableOutcome::kFailed;
+      table.report.error = OfTable(layout.name, state.error());
+    } else {
+      return Fail(state.error());
+    }
+    survey.tables.push_back(std::move(table));
+  }
+  TRY(AddDropped(store, options, survey, layouts));
+  TRY(CheckIdentity(survey, options));
+  FAILPOINT(snapshot_before);
+  survey.snapshot = TRY(source.OpenSnapshot());
+  FAILPOINT(snapshot_after);
+  for (auto& table : survey.tables) {
+    if (options.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
+    if (table.report.outcome == TableOutcome::kOk) DecideTable(*survey.snapshot, options, table);
+  }
+  std::ranges::sort(survey.tables, {}, [](const SurveyedTable& t) { return t.layout.name; });
+  return survey;
+}
+
+}  // namespace tidemark

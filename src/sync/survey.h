@@ -1,0 +1,40 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sync/decide.h"
+
+namespace tidemark {
+
+// One table of a run: where it is, what was landed, what the source says, what follows.
+struct SurveyedTable {
+  TableLayout layout;
+  LandedState state;
+  std::optional<TableStatus> status;  // nothing: gone from the source, or it cannot be read
+  Decision decision;
+  TableReport report;  // skipped or failed already, where nothing can be done
+  bool is_open() const { return status.has_value() && report.outcome == TableOutcome::kOk; }
+};
+
+struct Survey {
+  std::string source_identity;
+  std::vector<SurveyedTable> tables;  // by name
+  std::unique_ptr<Snapshot> snapshot;
+};
+
+// Looks at source and destination without writing. States are read before the snapshot is taken, so
+// that no stored position can be ahead of the snapshot, whoever else is at work.
+// kInvalid: a glob that matches nothing, a destination that belongs to another source.
+Result<Survey> LookAround(Source& source, ObjectStore& store, const SyncOptions& options);
+
+// "<id or -> <location>" of two looks at one database: the ids where both have one, else the locations.
+bool IsSameSource(std::string_view a, std::string_view b);
+
+// What decisions compare with LandedState::config.
+LandedConfig ConfigOf(const SyncOptions& options);
+
+// The error of one table, told with its name.
+Error OfTable(const TableName& name, Error error);
+
+}  // namespace tidemark

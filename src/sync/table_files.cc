@@ -1,0 +1,69 @@
+#include "sync/table_files.h"
+
+#include <arrow/api.h>
+
+#include <algorithm>
+
+#include "base/arrow_result.h"
+
+namespace tidemark {
+
+Status LaneFiles::Open() {
+  int part = files_->next_part_++ + 1;
+  {
+    std::lock_guard lock(files_->mutex_);
+    upload_ = TRY(files_->landing_->StartFile(part, files_->format_->extension));
+  }
+  encoder_ = TRY(files_->format_->open(ChangeSchema(*files_->table_), files_->encoding_, *upload_));
+  file_rows_ = 0;
+  return {};
+}
+
+Status LaneFiles::Write(const std::shared_ptr<arrow::RecordBatch>& rows) {
+  std::int64_t done = 0;
+  while (done < rows->num_rows()) {
+    if (!encoder_) TRY(Open());
+    auto count = std::min(rows->num_rows() - done, files_->max_rows_per_file_ - file_rows_);
+    TRY(encoder_->Write(count == rows->num_rows() ? rows : rows->Slice(done, count)));
+    done += count;
+    file_rows_ += count;
+    rows_ += count;
+    if (file_rows_ == files_->max_rows_per_file_) TRY(Finish());
+  }
+  return {};
+}
+
+Status LaneFiles::MakeLead(char operation, std::int64_t version, std::int64_t rows) {
+  if (lead_.operation == operation && lead_.version == version && lead_.rows >= rows) return {};
+  auto count = std::max(rows, std::int64_t{1024});
+  lead_ = {.operation = operation, .version = version, .rows = count, .columns = {}};
+  lead_.columns[0] = TRY(arrow::MakeArrayFromScalar(arrow::Int64Scalar(version), count));
+  lead_.columns[1] =
+      operation == 'I' ? lead_.columns[0] : TRY(arrow::MakeArrayOfNull(arrow::int64(), count));
+  lead_.columns[2] =
+      TRY(arrow::MakeArrayFromScalar(arrow::StringScalar(std::string(1, operation)), count));
+  return {};
+}
+
+Status LaneFiles::WriteAs(char operation, std::int64_t version, const arrow::RecordBatch& rows) {
+  auto count = rows.num_rows();
+  TRY(MakeLead(operation, version, count));
+  arrow::ArrayVector columns;
+  columns.reserve(static_cast<std::size_t>(rows.num_columns()) + 3);
+  for (const auto& lead : lead_.columns)
+    columns.push_back(lead->length() == count ? lead : lead->Slice(0, count));
+  for (const auto& column : rows.columns()) columns.push_back(column);
+  return Write(arrow::RecordBatch::Make(ChangeSchema(*files_->table_), count, std::move(columns)));
+}
+
+Status LaneFiles::Finish(bool opens_one) {
+  if (!encoder_ && opens_one) TRY(Open());
+  if (!encoder_) return {};
+  TRY(encoder_->Finish());
+  encoder_.reset();
+  auto upload = std::move(upload_);
+  std::lock_guard lock(files_->mutex_);
+  return files_->landing_->SealFile(*upload);
+}
+
+}  // namespace tidemark
