@@ -34,6 +34,7 @@ struct LandedConfig {
 // What is known of one table at its destination. One small object, replaced only under the etag it was
 // read with: that replacement is the commit, the lock and the fence.
 struct LandedState {
+  TableName name;
   std::int64_t epoch = 0;  // grows each time a run takes the table
   std::string run_id;      // of the run that took it: two Takes never write the same bytes
   std::int64_t last_timestamp_us = 0;  // of the newest file name given out; strictly increases
