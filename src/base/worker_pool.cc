@@ -16,7 +16,7 @@ Status CatchAll(const std::function<Status()>& f) {
 }
 
 WorkerPool::WorkerPool(int threads) {
-  TIDEMARK_CHECK(threads > 0);
+  TIDEMARK_CHECK(threads >= 0);
   threads_.reserve(static_cast<std::size_t>(threads));
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
 }

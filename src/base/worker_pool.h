@@ -15,6 +15,7 @@ namespace tidemark {
 // libraries are caught: a task that throws counts as failed with kInternal. Thread-safe.
 class WorkerPool {
  public:
+  // None is fine: then a group's waiting thread does all of it.
   explicit WorkerPool(int threads);
   ~WorkerPool();  // runs what was given, then joins
   WorkerPool(const WorkerPool&) = delete;

@@ -111,8 +111,11 @@ Decision Decide(Mode mode, const LandedState& state, const TableStatus& status,
 
   bool is_tracked = status.min_valid_version.has_value() && !is_key_dropped;
   if (!is_tracked || state.position.incarnation.empty()) {
-    auto action = table.key.empty() ? Action::kCompareOrLoad : Action::kCompare;
-    return {.action = action, .reason = Reason::kNoTracking, .table = std::move(table)};
+    bool has_key = !table.key.empty();
+    return {.action = has_key ? Action::kCompare : Action::kCompareOrLoad,
+            .reason = Reason::kNoTracking,
+            .table = std::move(table),
+            .replaces_older_files = !has_key};
   }
   if (auto reason = BrokenHistory(state, status)) return load(*reason);
   if (status.current == state.position)

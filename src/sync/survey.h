@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "commit/landing.h"
 #include "sync/decide.h"
 
 namespace tidemark {

@@ -46,6 +46,7 @@ struct SyncOptions {
 };
 
 enum class TableOutcome { kOk, kFailed, kSkipped };
+std::string_view Name(TableOutcome outcome);
 
 struct TableReport {
   TableName name;

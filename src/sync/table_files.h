@@ -8,6 +8,10 @@
 #include "encode/encoder.h"
 #include "sync/progress.h"
 
+namespace arrow {
+class Array;
+}  // namespace arrow
+
 namespace tidemark {
 
 // The files one run lands of one table, shared by the lanes that fill them. Thread-safe.

@@ -1,0 +1,159 @@
+#include "sync/decide.h"
+
+#include <arrow/type.h>
+#include <gtest/gtest.h>
+
+namespace tidemark {
+namespace {
+
+TableStatus Tracked(std::int64_t version) {
+  TableStatus status;
+  status.table.name = {"shop", "main", "orders"};
+  status.table.columns = {{"id", arrow::int64(), "integer", {}, {}},
+                          {"total", arrow::float64(), "real", {}, {}}};
+  status.table.key = {"id"};
+  status.table.fingerprint = "f1";
+  status.current = {version, "inc", "n" + std::to_string(version)};
+  status.min_valid_version = 0;
+  return status;
+}
+
+LandedState Landed(const TableStatus& status, std::int64_t version) {
+  LandedState state;
+  state.is_loaded = true;
+  state.position = {version, "inc", "n" + std::to_string(version)};
+  state.fingerprint = status.table.fingerprint;
+  state.columns = status.table.columns;
+  state.key = status.table.key;
+  return state;
+}
+
+Decision Decided(const LandedState& state, const TableStatus& status,
+                 Mode mode = Mode::kFullIncremental) {
+  return Decide(mode, state, status, {});
+}
+
+TEST(Decide, FirstLoadLandsNoDeletes) {
+  auto decision = Decided({}, Tracked(5));
+  EXPECT_EQ(decision.action, Action::kLoad);
+  EXPECT_EQ(decision.reason, Reason::kFirstLoad);
+  EXPECT_FALSE(decision.lands_deletes);
+  EXPECT_FALSE(decision.replaces_older_files);
+}
+
+TEST(Decide, IncrementalWithoutWatermarkFailsAndSaysHow) {
+  auto decision = Decided({}, Tracked(5), Mode::kIncremental);
+  ASSERT_TRUE(decision.error);
+  EXPECT_NE(decision.error->hint.find("full_incremental"), std::string::npos);
+}
+
+TEST(Decide, ChangesSinceTheWatermarkOrNothing) {
+  auto status = Tracked(9);
+  EXPECT_EQ(Decided(Landed(status, 5), status).action, Action::kChanges);
+  auto idle = Decided(Landed(status, 9), status);
+  EXPECT_EQ(idle.action, Action::kNothing);
+  EXPECT_EQ(idle.reason, Reason::kNoChanges);
+}
+
+TEST(Decide, EveryBrokenHistoryIsALoadWithDeletes) {
+  struct Case {
+    History history;
+    std::int64_t current, min_valid;
+    Reason reason;
+  };
+  for (auto c : {Case{History::kRecreated, 9, 0, Reason::kRecreated},
+                 Case{History::kRestored, 9, 0, Reason::kRestored},
+                 Case{History::kTruncated, 9, 0, Reason::kTruncated},
+                 Case{History::kSchemaChanged, 9, 0, Reason::kSchemaChanged},
+                 Case{History::kSame, 4, 0, Reason::kRestored},
+                 Case{History::kSame, 9, 6, Reason::kExpired}}) {
+    auto status = Tracked(c.current);
+    status.history = c.history;
+    status.min_valid_version = c.min_valid;
+    auto decision = Decided(Landed(status, 5), status);
+    EXPECT_EQ(decision.action, Action::kLoad) << Name(c.reason);
+    EXPECT_EQ(decision.reason, c.reason);
+    EXPECT_TRUE(decision.lands_deletes);
+    EXPECT_FALSE(decision.replaces_older_files);
+  }
+}
+
+TEST(Decide, WatermarkAtTheMinimumIsStillValid) {
+  auto status = Tracked(9);
+  status.min_valid_version = 5;
+  EXPECT_EQ(Decided(Landed(status, 5), status).action, Action::kChanges);
+}
+
+TEST(Decide, SchemaConfigAndModeFullLoadWithDeletes) {
+  auto status = Tracked(9);
+  auto state = Landed(status, 5);
+  EXPECT_EQ(Decided(state, status, Mode::kFull).reason, Reason::kModeFull);
+  state.fingerprint = "f0";
+  EXPECT_EQ(Decided(state, status).reason, Reason::kSchemaChanged);
+  EXPECT_TRUE(Decided(state, status).lands_deletes);
+  state = Landed(status, 5);
+  state.config.format = "unified";
+  EXPECT_EQ(Decided(state, status).reason, Reason::kConfigChanged);
+}
+
+TEST(Decide, ChangedKeyReplacesOlderFiles) {
+  auto status = Tracked(9);
+  auto state = Landed(status, 5);
+  state.key = {"total"};
+  auto decision = Decided(state, status);
+  EXPECT_EQ(decision.reason, Reason::kKeyChanged);
+  EXPECT_TRUE(decision.replaces_older_files);
+  EXPECT_FALSE(decision.lands_deletes);
+}
+
+TEST(Decide, UntrackedTablesAreComparedKeylessOnesReplaced) {
+  auto status = Tracked(0);
+  status.current = {};
+  status.min_valid_version.reset();
+  auto state = Landed(status, 3);
+  state.position = {3, "", ""};
+  EXPECT_EQ(Decided(state, status).action, Action::kCompare);
+  status.table.key.clear();
+  state.key.clear();
+  auto decision = Decided(state, status);
+  EXPECT_EQ(decision.action, Action::kCompareOrLoad);
+  EXPECT_TRUE(decision.replaces_older_files);
+}
+
+TEST(Decide, TableTrackedSinceItWasLandedIsComparedOnce) {
+  auto status = Tracked(0);
+  auto state = Landed(status, 3);
+  state.position = {3, "", ""};
+  EXPECT_EQ(Decided(state, status).action, Action::kCompare);
+}
+
+TEST(Decide, KeyThatCouldNotServeStaysDropped) {
+  auto status = Tracked(9);
+  auto state = Landed(status, 5);
+  state.key.clear();
+  auto decision = Decided(state, status);
+  EXPECT_EQ(decision.action, Action::kCompareOrLoad);
+  EXPECT_TRUE(decision.table.key.empty());
+}
+
+TEST(Decide, TypesNeverNarrow) {
+  auto status = Tracked(9);
+  auto state = Landed(status, 5);
+  state.columns[1].type = arrow::utf8();
+  state.columns.push_back({"total__type", arrow::utf8(), "", {}, "total"});
+  auto decision = Decided(state, status);
+  ASSERT_EQ(decision.table.columns.size(), 3u);
+  EXPECT_TRUE(decision.table.columns[1].type->Equals(*arrow::utf8()));
+  EXPECT_EQ(decision.table.columns[2].storage_class_of, "total");
+}
+
+TEST(Decide, ReservedColumnNameIsRefused) {
+  auto status = Tracked(9);
+  status.table.columns[1].name = kOperationColumn;
+  auto decision = Decided({}, status);
+  ASSERT_TRUE(decision.error);
+  EXPECT_EQ(decision.error->kind, ErrorKind::kUnsupported);
+}
+
+}  // namespace
+}  // namespace tidemark

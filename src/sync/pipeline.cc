@@ -1,0 +1,182 @@
+#include <algorithm>
+#include <thread>
+#include <unordered_set>
+
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "commit/views.h"
+#include "sync/run_context.h"
+#include "sync/sync_table.h"
+
+namespace tidemark {
+namespace {
+
+// Leaves out, before anything is read or copied, what another run is at work on. The lock itself is
+// taken when a table's turn comes: a run of many tables would run out of descriptors otherwise.
+Status LeaveOutLocked(ObjectStore& store, std::vector<SurveyedTable*>& work) {
+  std::vector<SurveyedTable*> free;
+  for (auto* table : work)
+    if (TRY(LockTable(store, *table))) free.push_back(table);
+  work = std::move(free);
+  return {};
+}
+
+Status Prepare(Snapshot& snapshot, const std::vector<SurveyedTable*>& work) {
+  std::vector<ReadPlan> plans;
+  for (const auto* table : work) {
+    const auto& decision = table->decision;
+    if (decision.action == Action::kNothing) continue;
+    ReadPlan plan{.table = decision.table, .since_version = std::nullopt};
+    if (decision.action == Action::kChanges) plan.since_version = table->state.position.version;
+    plans.push_back(std::move(plan));
+  }
+  return snapshot.Prepare(plans);
+}
+
+void RunTables(const RunContext& context, std::vector<SurveyedTable*>& work) {
+  // The largest first, so that none of them is left over at the end.
+  std::ranges::stable_sort(work, std::ranges::greater(),
+                           [](const auto* t) { return t->decision.table.estimated_rows; });
+  TaskGroup group(context.pool);
+  for (auto* table : work)
+    group.Add([&context, table]() -> Status {
+      SyncTable(context, *table);
+      return {};
+    });
+  TIDEMARK_CHECK(group.Wait().has_value());
+}
+
+// Which files of which tables belong to one cut; tables that were idle are in the note.
+Status WriteRecords(const RunContext& context, const Survey& survey, const SyncReport& report) {
+  auto now_us = context.options.clock->NowUs();
+  RunRecord record{.run_id = report.run_id,
+                   .source_identity = survey.source_identity,
+                   .started_us = report.started_us,
+                   .finished_us = now_us,
+                   .tables = {}};
+  bool has_landed = false;
+  bool has_idle = false;
+  for (const auto& table : report.tables) {
+    has_landed |= !table.files.empty();
+    has_idle |= table.outcome == TableOutcome::kOk && table.files.empty();
+    record.tables.push_back({.name = table.name,
+                             .status = std::string(Name(table.outcome)),
+                             .version = table.version,
+                             .files = table.files});
+  }
+  FAILPOINT(run_record_before);
+  if (has_landed) TRY(WriteRunRecord(context.store, record));
+  if (has_idle) {
+    auto database = PathPart(report.tables.front().name.database);
+    TRY(WriteIdleNote(context.store, database, {.run_id = report.run_id, .at_us = now_us}));
+  }
+  FAILPOINT(run_record_after);
+  return {};
+}
+
+Status CheckAllLocked(const SyncReport& report) {
+  const TableReport* locked = nullptr;
+  for (const auto& table : report.tables) {
+    if (!table.error || table.outcome != TableOutcome::kSkipped) return {};
+    locked = &table;
+  }
+  return locked ? Status(Fail(*locked->error)) : Status();
+}
+
+}  // namespace
+
+std::string_view Name(TableOutcome outcome) {
+  switch (outcome) {
+    case TableOutcome::kOk:
+      return "ok";
+    case TableOutcome::kFailed:
+      return "failed";
+    case TableOutcome::kSkipped:
+      return "skipped";
+  }
+  return "failed";
+}
+
+std::string NewRunId(const SyncOptions& options) {
+  return FormatFileTimestamp(options.clock->NowUs()) + "-" + RandomHex16(*options.random);
+}
+
+Result<RunResources> MakeResources(const SyncOptions& options) {
+  RunResources resources;
+  resources.format = TRY(FindFormat(options.format));
+  resources.workers =
+      options.workers > 0 ? options.workers
+                          : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  // The thread that waits works too.
+  resources.pool = std::make_unique<WorkerPool>(resources.workers - 1);
+  resources.encoding = options.encoding;
+  auto lanes = std::max(2, resources.workers);
+  resources.encoding.row_group_bytes =
+      std::min(options.encoding.row_group_bytes,
+               std::min(options.memory_bytes / 4, options.memory_bytes / 2 / lanes));
+  resources.fold_memory_bytes = options.memory_bytes / 4;
+  return resources;
+}
+
+std::string TempDir(const SyncOptions& options) {
+  if (!options.temp_dir.empty()) return options.temp_dir;
+  const char* dir = std::getenv("TMPDIR");
+  return dir && *dir ? dir : "/tmp";
+}
+
+Result<SyncReport> Sync(Source& source, ObjectStore& store, const SyncOptions& options) {
+  SyncReport report;
+  report.started_us = options.clock->NowUs();
+  auto began_us = options.clock->MonotonicUs();
+  report.run_id = NewRunId(options);
+  auto resources = TRY(MakeResources(options));
+  auto survey = TRY(LookAround(source, store, options));
+
+  std::vector<SurveyedTable*> work;
+  std::int64_t estimated_rows = 0;
+  for (auto& table : survey.tables)
+    if (table.is_open() && NeedsTurn(options, table)) {
+      work.push_back(&table);
+      estimated_rows += table.decision.table.estimated_rows;
+    }
+  TRY(LeaveOutLocked(store, work));
+  TRY(Prepare(*survey.snapshot, work));
+  RunContext context{.store = store,
+                     .snapshot = *survey.snapshot,
+                     .options = options,
+                     .format = *resources.format,
+                     .encoding = resources.encoding,
+                     .pool = *resources.pool,
+                     .run_id = report.run_id,
+                     .source_identity = survey.source_identity,
+                     .temp_dir = TempDir(options),
+                     .workers = resources.workers,
+                     .fold_memory_bytes = resources.fold_memory_bytes};
+  if (options.progress) options.progress->Planned(static_cast<int>(work.size()), estimated_rows);
+  RunTables(context, work);
+
+  for (auto& table : survey.tables) report.tables.push_back(table.report);
+  report.duration_us = options.clock->MonotonicUs() - began_us;
+  TRY(CheckAllLocked(report));
+  // The tables are landed whatever comes of the record.
+  if (auto written = WriteRecords(context, survey, report); !written)
+    Log(LogLevel::kWarning, "the run's record could not be written: " + written.error().message);
+  if (options.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
+  return report;
+}
+
+Result<SyncReport> Plan(Source& source, ObjectStore& store, const SyncOptions& options) {
+  SyncReport report;
+  report.started_us = options.clock->NowUs();
+  auto survey = TRY(LookAround(source, store, options));
+  for (auto& table : survey.tables) {
+    if (table.is_open() && table.decision.action == Action::kLoad)
+      table.report.rows = table.decision.table.estimated_rows;
+    else if (table.is_open() && table.decision.action != Action::kNothing)
+      table.report.rows = -1;
+    report.tables.push_back(table.report);
+  }
+  return report;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,54 @@
+#include <arrow/record_batch.h>
+
+#include <atomic>
+
+#include "sync/sync_table.h"
+
+namespace tidemark {
+namespace {
+
+// Rows of a slice: large enough that opening one costs nothing, small enough that lanes end together.
+constexpr std::int64_t kSliceRows = 250'000;
+
+}  // namespace
+
+Result<std::vector<Slice>> SplitTable(const RunContext& context, const Table& table) {
+  return context.snapshot.Split(table, kSliceRows);
+}
+
+Status ReadAllRows(const RunContext& context, const Table& table, const LaneFactory& make_lane) {
+  return ReadSlices(context, table, TRY(SplitTable(context, table)), make_lane);
+}
+
+Status ReadSlices(const RunContext& context, const Table& table, const std::vector<Slice>& slices,
+                  const LaneFactory& make_lane) {
+  std::atomic<std::size_t> next = 0;
+  std::atomic<bool> has_failed = false;
+  auto run_lane = [&]() -> Status {
+    // A lane that another one's failure stops says nothing of its own: the first failure is the reason.
+    if (has_failed || next >= slices.size()) return {};
+    auto read = [&]() -> Status {
+      auto lane = make_lane();
+      for (std::size_t i = next++; i < slices.size(); i = next++) {
+        auto rows = TRY(context.snapshot.Read(table, slices[i]));
+        while (auto batch = TRY(rows->Next())) {
+          if (has_failed) return {};
+          if (context.options.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
+          TRY(lane->Consume(*batch));
+          if (context.options.progress)
+            context.options.progress->Advanced(table.name, batch->num_rows(), 0);
+        }
+      }
+      return has_failed ? Status() : lane->Finish();
+    };
+    auto done = CatchAll(read);
+    if (!done) has_failed = true;
+    return done;
+  };
+  auto lanes = std::min<std::size_t>(static_cast<std::size_t>(context.workers), slices.size());
+  TaskGroup group(context.pool);
+  for (std::size_t i = 0; i < lanes; ++i) group.Add(run_lane);
+  return group.Wait();
+}
+
+}  // namespace tidemark

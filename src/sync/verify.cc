@@ -1,0 +1,129 @@
+#include <algorithm>
+
+#include "fold/fold.h"
+#include "sync/run_context.h"
+#include "sync/sync_table.h"
+
+namespace tidemark {
+namespace {
+
+class FoldLane final : public Lane {
+ public:
+  explicit FoldLane(Fold& fold) : fold_(fold) {}
+  Status Consume(const arrow::RecordBatch& rows) override { return fold_.AddSource(rows); }
+
+ private:
+  Fold& fold_;
+};
+
+// What stands in the way of a comparison before a row is read.
+Status CheckComparable(const SurveyedTable& table) {
+  if (table.report.error) return Fail(*table.report.error);
+  if (!table.state.is_loaded)
+    return Fail(ErrorKind::kNotFound, "nothing was landed yet", "run tidemark sync first");
+  if (!table.state.pending.empty())
+    return Fail(ErrorKind::kConflict, "its last commit is not published yet",
+                "run tidemark sync, which finishes it");
+  if (!table.status)
+    return Fail(ErrorKind::kNotFound, "it was landed and is no longer in the source");
+  if (table.state.fingerprint != table.status->table.fingerprint)
+    return Fail(ErrorKind::kConflict, "its columns changed since it was landed",
+                "run tidemark sync, which lands it again");
+  return {};
+}
+
+// The rows that the next sync would bring, where the source can say.
+Status AddPending(const RunContext& context, const SurveyedTable& table, const Table& rows_as,
+                  Fold& fold) {
+  const auto& status = *table.status;
+  const auto& watermark = table.state.position;
+  if (!status.min_valid_version || watermark.incarnation.empty() || rows_as.key.empty()) return {};
+  if (status.history != History::kSame || watermark.version < *status.min_valid_version ||
+      watermark.version >= status.current.version)
+    return {};
+  auto changes = TRY(context.snapshot.Changes(rows_as, watermark.version));
+  while (auto batch = TRY(changes->Next())) TRY(fold.AddPending(*batch));
+  return {};
+}
+
+Status Compare(const RunContext& context, const SurveyedTable& table, VerifyTable& result) {
+  auto landed = TRY(ListLandedFiles(context.store, table.layout, table.state));
+  for (const auto& file : landed.missing)
+    result.warnings.push_back("landed file " + file + " is gone");
+  auto rows_as = WithLandedTypes(table.status->table, table.state);
+  rows_as.key = table.state.key;
+  auto fold = TRY(Fold::Open(context.store, table.layout, table.state, rows_as, false,
+                             {.memory_bytes = context.fold_memory_bytes,
+                              .temp_dir = context.temp_dir,
+                              .stop = context.options.stop}));
+  TRY(AddPending(context, table, rows_as, *fold));
+  TRY(ReadAllRows(context, rows_as, [&] { return std::make_unique<FoldLane>(*fold); }));
+  auto counts = TRY(fold->Differences({}));
+  result.rows_source = counts.rows_source;
+  result.rows_landed = counts.rows_landed;
+  result.missing = counts.missing;
+  result.extra = counts.extra;
+  result.different = counts.different;
+  result.pending = fold->pending_keys();
+  if (!landed.missing.empty())
+    return Fail(ErrorKind::kCorrupt,
+                std::to_string(landed.missing.size()) + " of its landed files are gone",
+                "land it again with --mode full");
+  return {};
+}
+
+VerifyTable VerifyOne(const RunContext& context, const SurveyedTable& table) {
+  VerifyTable result{.name = table.layout.name, .error = {}, .warnings = table.report.warnings};
+  auto done = CatchAll([&]() -> Status {
+    TRY(CheckComparable(table));
+    return Compare(context, table, result);
+  });
+  if (done) return result;
+  auto error = std::move(done).error();
+  if (error.kind == ErrorKind::kMisfit)
+    error.hint = "run tidemark sync, which lands the table again with a wider column";
+  result.error = OfTable(table.layout.name, std::move(error));
+  return result;
+}
+
+}  // namespace
+
+Result<VerifyReport> Verify(Source& source, ObjectStore& store, const SyncOptions& options) {
+  auto began_us = options.clock->MonotonicUs();
+  auto resources = TRY(MakeResources(options));
+  auto survey = TRY(LookAround(source, store, options));
+  std::vector<ReadPlan> plans;
+  for (const auto& table : survey.tables) {
+    if (!table.status || !table.state.is_loaded) continue;
+    plans.push_back({.table = table.status->table, .since_version = std::nullopt});
+  }
+  TRY(survey.snapshot->Prepare(plans));
+  RunContext context{.store = store,
+                     .snapshot = *survey.snapshot,
+                     .options = options,
+                     .format = *resources.format,
+                     .encoding = resources.encoding,
+                     .pool = *resources.pool,
+                     .run_id = {},
+                     .source_identity = survey.source_identity,
+                     .temp_dir = TempDir(options),
+                     .workers = resources.workers,
+                     .fold_memory_bytes = options.memory_bytes / 2};
+  VerifyReport report;
+  if (options.progress) options.progress->Planned(static_cast<int>(survey.tables.size()), 0);
+  // One table after the other, each by all workers: the fold has the memory to itself.
+  for (const auto& table : survey.tables) {
+    bool is_unsupported = table.report.outcome == TableOutcome::kSkipped && table.status;
+    if (is_unsupported) continue;
+    if (options.progress)
+      options.progress->Began(table.layout.name, table.decision.table.estimated_rows);
+    report.tables.push_back(VerifyOne(context, table));
+    if (options.progress)
+      options.progress->Ended(table.layout.name, report.tables.back().is_equal());
+    if (options.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
+  }
+  report.duration_us = options.clock->MonotonicUs() - began_us;
+  return report;
+}
+
+}  // namespace tidemark
