@@ -13,11 +13,14 @@ namespace tidemark {
 
 struct FoldOptions {
   std::int64_t memory_bytes = 64 << 20;  // for everything the fold holds at once
-  std::string temp_dir;                  // for partitions; made and removed by the fold
+  std::string temp_dir;                  // for partitions; made if it is not there
   std::stop_token stop;
+  // False: only Gone will be asked, so that nothing but the keys is read and kept.
+  bool compares_rows = true;
 };
 
-// The files that are a table now: at or above the state's base, in order of timestamp.
+// The files that are a table now: at or above the state's base and not newer than the state, in order
+// of timestamp, then part.
 struct LandedFile {
   std::string key;
   std::int64_t timestamp_us = 0;
@@ -25,8 +28,11 @@ struct LandedFile {
 };
 struct LandedFiles {
   std::vector<LandedFile> files;
-  std::vector<std::string> missing;  // landed, and removed by someone
+  // Landed, and removed by someone: their keys, as far as the history still names them; the rest as
+  // one sentence that counts them.
+  std::vector<std::string> missing;
 };
+// kUnavailable: files are committed and not visible yet (another run is about to publish them).
 Result<LandedFiles> ListLandedFiles(ObjectStore& store, const TableLayout& layout,
                                     const LandedState& state);
 
@@ -36,26 +42,37 @@ struct FoldCounts {
   std::int64_t missing = 0;    // in the source, not landed
   std::int64_t extra = 0;      // landed, not in the source
   std::int64_t different = 0;  // in both, with other values
+  std::int64_t pending = 0;    // keys of AddPending, which count in none of the three
+};
+
+// A few keys of each kind as text, "id=42", for people. A table without a key has none.
+struct FoldExamples {
+  static constexpr std::size_t kEachMax = 5;
+  std::vector<std::string> missing, extra, different;
 };
 
 // What was landed of one table, read back and compared with rows that come from the source. Keys and
-// rows are compared by bytes (a 128-bit hash keyed per run). Memory follows the budget, not the table:
-// both sides go to hash partitions on disk. One thread at a time.
+// rows are compared by bytes (a 128-bit hash keyed per fold); values of different classes (integer,
+// real, text, bytes, ...) are different values. Memory follows the budget, not the table: both sides go
+// to hash partitions on disk once they outgrow it. One thread at a time, but for AddSource.
 //
 //   auto fold = Fold::Open(...);          // reads the landed files once
-//   fold->AddSource(batch) ...            // every row of the source, any order
+//   fold->AddSource(batch) ...            // every row of the source once, any order
 //   fold->Gone(f) / fold->Differences(f)  // then one of these, or both
 class Fold {
  public:
-  // `table`: the columns that rows added later will have (RowSchema). A table without a key: rows are
-  // compared as a multiset. `keeps_rows`: AddSource keeps whole rows on disk, for Differences to give
-  // back; without it only hashes are kept.
+  // `table`: the columns that rows added later will have (RowSchema). The key is the state's once
+  // anything is loaded; a table without a key: rows are compared as a multiset. `keeps_rows`: AddSource
+  // keeps whole rows on disk, for Differences to give back; without it only hashes and keys are kept.
+  // Files whose name is not ours are ignored. kCorrupt: a file of ours cannot be read, by name;
+  // kInvalid: a key column has another type than the files; kUnsupported: a type that cannot be
+  // compared, unified files.
   static Result<std::unique_ptr<Fold>> Open(ObjectStore& store, const TableLayout& layout,
                                             const LandedState& state, const Table& table,
                                             bool keeps_rows, const FoldOptions& options);
   virtual ~Fold() = default;
 
-  // Thread-safe.
+  // Thread-safe. kUnavailable: the temporary folder is full.
   virtual Status AddSource(const arrow::RecordBatch& rows) = 0;
 
   // Batches of the keys that are landed and live, and were not added: RowSchema(table), only the key
@@ -64,16 +81,18 @@ class Fold {
   virtual Result<std::int64_t> Gone(const BatchSink& sink) = 0;
 
   // What makes the landed rows equal to the added ones: `inserted` and `updated` get whole rows
-  // (needs keeps_rows; null sinks only count), `deleted` as Gone. Keys of type text only differ by bytes.
+  // (needs keeps_rows; null sinks only count), `deleted` as Gone. A table without a key: only counts.
   struct DifferenceSinks {
     BatchSink inserted, updated, deleted;
   };
   virtual Result<FoldCounts> Differences(const DifferenceSinks& sinks) = 0;
 
   // Before Differences: keys changed after the watermark, from the source's own changes
-  // (ChangeSchema); they are applied to the landed side and counted apart.
+  // (ChangeSchema); they are left out of the comparison and counted apart, each key once.
   virtual Status AddPending(const arrow::RecordBatch& changes) = 0;
-  virtual std::int64_t pending_keys() const = 0;
+  virtual std::int64_t pending_keys() const = 0;  // once Differences has run
+
+  virtual const FoldExamples& examples() const = 0;  // of the last Differences
 };
 
 }  // namespace tidemark
