@@ -81,6 +81,7 @@ struct VerifyTable {
   TableName name;
   std::optional<Error> error;  // could not be compared
   std::int64_t rows_source = 0, rows_landed = 0, missing = 0, extra = 0, different = 0, pending = 0;
+  std::vector<std::string> examples;  // "missing: id=42": a few of each kind
   std::vector<std::string> warnings;
   bool is_equal() const { return !error && missing == 0 && extra == 0 && different == 0; }
 };

@@ -65,6 +65,10 @@ Status Compare(const RunContext& context, const SurveyedTable& table, VerifyTabl
   result.extra = counts.extra;
   result.different = counts.different;
   result.pending = fold->pending_keys();
+  for (const auto& [kind, keys] : {std::pair("missing", &fold->examples().missing),
+                                   std::pair("extra", &fold->examples().extra),
+                                   std::pair("different", &fold->examples().different)})
+    for (const auto& key : *keys) result.examples.push_back(std::string(kind) + ": " + key);
   if (!landed.missing.empty())
     return Fail(ErrorKind::kCorrupt,
                 std::to_string(landed.missing.size()) + " of its landed files are gone",
