@@ -1,6 +1,6 @@
 #include <algorithm>
+#include <filesystem>
 #include <thread>
-#include <unordered_set>
 
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -118,10 +118,18 @@ Result<RunResources> MakeResources(const SyncOptions& options) {
   return resources;
 }
 
-std::string TempDir(const SyncOptions& options) {
-  if (!options.temp_dir.empty()) return options.temp_dir;
+std::string TempDir(const std::string& asked, const ObjectStore& store) {
+  if (!asked.empty()) return asked;
   const char* dir = std::getenv("TMPDIR");
-  return dir && *dir ? dir : "/tmp";
+  if (dir && *dir) return dir;
+  // The destination has room for the table, which the system's own folder may not have.
+  std::error_code ignored;
+  auto own = std::filesystem::path(store.Location()) / "_tidemark" / "tmp";
+  if (std::filesystem::is_directory(store.Location(), ignored)) {
+    std::filesystem::create_directories(own, ignored);
+    if (std::filesystem::is_directory(own, ignored)) return own.string();
+  }
+  return "/tmp";
 }
 
 Result<SyncReport> Sync(Source& source, ObjectStore& store, const SyncOptions& options) {
@@ -149,7 +157,7 @@ Result<SyncReport> Sync(Source& source, ObjectStore& store, const SyncOptions& o
                      .pool = *resources.pool,
                      .run_id = report.run_id,
                      .source_identity = survey.source_identity,
-                     .temp_dir = TempDir(options),
+                     .temp_dir = TempDir(options.temp_dir, store),
                      .workers = resources.workers,
                      .fold_memory_bytes = resources.fold_memory_bytes};
   if (options.progress) options.progress->Planned(static_cast<int>(work.size()), estimated_rows);

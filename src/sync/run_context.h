@@ -24,6 +24,4 @@ std::string NewRunId(const SyncOptions& options);
 // its watermark is to be renewed before its changes expire (rules.md 17).
 bool NeedsTurn(const SyncOptions& options, const SurveyedTable& table);
 
-std::string TempDir(const SyncOptions& options);
-
 }  // namespace tidemark

@@ -45,6 +45,10 @@ struct SyncOptions {
   Progress* progress = nullptr;       // may be null
 };
 
+// Where private copies and partitions go: what was asked for, else TMPDIR, else a folder of the
+// destination's own where it is on disk (made when absent), else the system's.
+std::string TempDir(const std::string& asked, const ObjectStore& store);
+
 enum class TableOutcome { kOk, kFailed, kSkipped };
 std::string_view Name(TableOutcome outcome);
 

@@ -110,7 +110,7 @@ Result<VerifyReport> Verify(Source& source, ObjectStore& store, const SyncOption
                      .pool = *resources.pool,
                      .run_id = {},
                      .source_identity = survey.source_identity,
-                     .temp_dir = TempDir(options),
+                     .temp_dir = TempDir(options.temp_dir, store),
                      .workers = resources.workers,
                      .fold_memory_bytes = options.memory_bytes / 2};
   VerifyReport report;
