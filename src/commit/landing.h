@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "commit/state.h"
 #include "model/table_name.h"
 
@@ -47,31 +48,42 @@ class Landing {
   // Reads the state without taking it: a table with nothing new needs no write. Absent: a new state.
   static Result<LandedState> Peek(ObjectStore& store, const TableLayout& layout);
 
-  // kConflict: another run took the table at this moment. kCorrupt: the state cannot be read.
+  // kConflict: another run took the table at this moment. kCorrupt: the state cannot be read, or what
+  // an earlier run committed is gone. `run_id`: letters, digits, '-'; another one for every run.
   static Result<Landing> Take(ObjectStore& store, TableLayout layout, std::string run_id,
                               Clock& clock);
 
   const LandedState& state() const { return state_; }
   // Of this run's first file; a later set of files (catch-up) asks for the next.
-  std::int64_t timestamp_us() const { return state_.last_timestamp_us; }
+  std::int64_t timestamp_us() const { return first_timestamp_us_; }
 
+  // `extension`: ".parquet".
   Result<std::unique_ptr<Upload>> StartFile(int part, std::string_view extension);
   Status SealFile(Upload& upload);
   std::int64_t sealed_bytes() const;
+
+  // Files started from here on sort after all started before: the changes that a load catches up with.
+  void AdvanceTimestamp();
 
   // Drops what this run sealed so far: a column turned out wider, all is read again.
   Status DiscardSealed();
 
   // kConflict: the table was taken by another run; nothing of this one will ever be visible.
-  // Success from the moment the state is replaced, even if another run then publishes for us.
+  // Success from the moment the state is replaced, even if another run then publishes for us, or if
+  // publishing fails (a warning is logged; the next run's Take ends it). Any other error: it may have
+  // happened; the next Take knows. Once.
   Status Commit(LandingCommit commit);
 
  private:
   Landing(ObjectStore& store, TableLayout layout, Clock& clock)
       : store_(&store), layout_(std::move(layout)), clock_(&clock) {}
-  Result<LandedState> Stored() const;
-  Status Replace(const LandedState& next);
+  LandedState Committed(const LandingCommit& commit) const;
+  Result<std::vector<std::string>> OlderFiles() const;
+  Status ReplaceCommitted(const LandedState& next);
+  Status Replace(const LandedState& next, Failpoint before, Failpoint after);
   Status FinishCommitted();
+  Status PublishAndClear();
+  Status RestoreViews();
   Status Sweep();
 
   ObjectStore* store_;
@@ -79,6 +91,7 @@ class Landing {
   Clock* clock_;
   LandedState state_;
   std::string etag_;  // of state_ as stored; empty: absent
+  std::int64_t first_timestamp_us_ = 0;
   std::vector<SealedObject> sealed_;
 };
 

@@ -1,0 +1,258 @@
+#include "commit/landing.h"
+
+#include <algorithm>
+
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "commit/views.h"
+
+namespace tidemark {
+namespace {
+
+constexpr int kPageKeys = 1000;
+
+bool IsFinished(const LandedState& state) { return state.pending.empty() && state.remove.empty(); }
+
+// A load lands a D row for every key that is gone, beside its L rows.
+std::int64_t FileRows(const RunSummary& run) {
+  return run.rows + (run.mode == "full" ? run.deleted : 0);
+}
+
+Result<LandedState> ParseStored(const Stored& stored, const TableLayout& layout) {
+  auto state = ParseState(stored.bytes);
+  if (!state) return Fail(std::move(state).error().While(layout.StateKey()));
+  return state;
+}
+
+}  // namespace
+
+Result<LandedState> Landing::Peek(ObjectStore& store, const TableLayout& layout) {
+  auto stored = store.Get(layout.StateKey());
+  if (stored) return ParseStored(*stored, layout);
+  if (stored.error().kind == ErrorKind::kNotFound) return LandedState();
+  return Fail(stored.error());
+}
+
+Result<Landing> Landing::Take(ObjectStore& store, TableLayout layout, std::string run_id,
+                              Clock& clock) {
+  Landing landing(store, std::move(layout), clock);
+  auto stored = store.Get(landing.layout_.StateKey());
+  if (stored) {
+    landing.state_ = TRY(ParseStored(*stored, landing.layout_));
+    landing.etag_ = stored->etag;
+  } else if (stored.error().kind != ErrorKind::kNotFound) {
+    return Fail(stored.error());
+  }
+  if (!IsFinished(landing.state_)) TRY(landing.FinishCommitted());  // or a conflict below
+  auto next = landing.state_;
+  ++next.epoch;
+  next.run_id = std::move(run_id);
+  next.last_timestamp_us = std::max(clock.NowUs(), next.last_timestamp_us + 1);
+  TRY(landing.Replace(next, Failpoint::state_before_take, Failpoint::state_after_take));
+  landing.first_timestamp_us_ = next.last_timestamp_us;
+  TRY(landing.Sweep());
+  return landing;
+}
+
+// A refused or unanswered write may have happened all the same: what is stored decides.
+Status Landing::Replace(const LandedState& next, Failpoint before, Failpoint after) {
+  auto text = Serialize(next);
+  auto put = [&]() -> Result<std::string> {
+    TRY(Hit(before));
+    auto etag = TRY(store_->Put(layout_.StateKey(), text,
+                                {.if_absent = etag_.empty(), .if_etag = etag_}));
+    TRY(Hit(after));
+    return etag;
+  };
+  auto etag = put();
+  if (!etag) {
+    auto stored = store_->Get(layout_.StateKey());
+    if (!stored || stored->bytes != text) {
+      if (etag.error().kind != ErrorKind::kConflict) return Fail(etag.error());
+      return Fail(ErrorKind::kConflict,
+                  layout_.StateKey() + ": another run took the table at this moment");
+    }
+    etag = stored->etag;
+  }
+  state_ = next;
+  etag_ = *etag;
+  return {};
+}
+
+Result<std::unique_ptr<Upload>> Landing::StartFile(int part, std::string_view extension) {
+  return store_->StartUpload(layout_.FileKey(state_.last_timestamp_us, part, extension),
+                             state_.run_id);
+}
+
+Status Landing::SealFile(Upload& upload) {
+  FAILPOINT(upload_before_seal);
+  auto sealed = TRY(upload.Seal());
+  FAILPOINT(upload_after_seal);
+  sealed_.push_back(std::move(sealed));
+  return {};
+}
+
+std::int64_t Landing::sealed_bytes() const {
+  std::int64_t bytes = 0;
+  for (const auto& object : sealed_) bytes += object.size_bytes;
+  return bytes;
+}
+
+void Landing::AdvanceTimestamp() {
+  state_.last_timestamp_us = std::max(clock_->NowUs(), state_.last_timestamp_us + 1);
+}
+
+Status Landing::DiscardSealed() {
+  while (!sealed_.empty()) {
+    TRY(store_->Discard(sealed_.back()));
+    sealed_.pop_back();
+  }
+  return {};
+}
+
+// The data files that a run which replaces the table makes obsolete: ours by their timestamp, and those
+// of an adopted folder by their shape. What a user put there stays.
+Result<std::vector<std::string>> Landing::OlderFiles() const {
+  std::vector<std::string> older;
+  std::string after;
+  auto stem = layout_.path.schema + "_" + layout_.path.table + "_";
+  while (true) {
+    auto page = TRY(store_->List(layout_.DataPrefix(), after, kPageKeys));
+    for (const auto& object : page) {
+      auto timestamp_us = FileTimestamp(object.key);
+      std::string_view name = std::string_view(object.key).substr(object.key.rfind('/') + 1);
+      bool is_adopted = timestamp_us < 0 && name.starts_with(stem) && name.ends_with(".parquet") &&
+                        name.find("_part") != name.npos;
+      if (is_adopted || (timestamp_us >= 0 && timestamp_us < first_timestamp_us_))
+        older.push_back(object.key);
+    }
+    if (static_cast<int>(page.size()) < kPageKeys) return older;
+    after = page.back().key;
+  }
+}
+
+LandedState Landing::Committed(const LandingCommit& commit) const {
+  auto next = state_;
+  next.is_loaded = true;
+  next.position = commit.position;
+  next.source_identity = commit.source_identity;
+  next.fingerprint = commit.fingerprint;
+  next.columns = commit.columns;
+  next.key = commit.key;
+  next.config = commit.config;
+  next.retention_seconds = commit.retention_seconds;
+  next.landed_at_us = clock_->NowUs();
+  next.pending = sealed_;
+  next.last_run = commit.summary;
+  auto& run = next.last_run;
+  if (run.run_id.empty()) run.run_id = state_.run_id;
+  run.files.clear();
+  for (const auto& object : sealed_) run.files.push_back(object.key);
+  run.bytes = sealed_bytes();
+  run.finished_us = next.landed_at_us;
+  if (commit.replaces_older_files) {
+    next.base_timestamp_us = first_timestamp_us_;
+    next.live_files = next.live_rows = 0;
+  }
+  next.live_files += static_cast<std::int64_t>(sealed_.size());
+  next.live_rows += FileRows(run);
+  return next;
+}
+
+Status Landing::Commit(LandingCommit commit) {
+  auto next = Committed(commit);
+  if (commit.replaces_older_files) next.remove = TRY(OlderFiles());
+  TRY(ReplaceCommitted(next));
+  sealed_.clear();
+  // The run is a success from here on, whatever comes.
+  if (auto finished = FinishCommitted(); !finished)
+    Log(LogLevel::kWarning, layout_.StateKey() +
+                                ": committed, but not all of it is visible yet; the next sync "
+                                "will finish it: " +
+                                finished.error().message);
+  return {};
+}
+
+// Leaves etag_ empty when the commit happened and another run went on from it.
+Status Landing::ReplaceCommitted(const LandedState& next) {
+  auto replaced = Replace(next, Failpoint::state_before_commit, Failpoint::state_after_commit);
+  if (replaced) return {};
+  auto stored = Peek(*store_, layout_);
+  if (!stored) {
+    // Not even a conflict is sure now: the store may have repeated a write that had happened.
+    auto error = std::move(replaced).error();
+    if (error.kind == ErrorKind::kConflict) error.kind = ErrorKind::kUnavailable;
+    return Fail(std::move(error).While("whether the commit happened is not known"));
+  }
+  if (stored->epoch >= next.epoch && stored->last_run == next.last_run &&
+      stored->position == next.position) {
+    state_ = next;
+    etag_.clear();
+    return {};
+  }
+  // Only a conflict says for sure that it did not happen; after anything else what is sealed stays for
+  // the next Take, or its sweep, to settle.
+  if (replaced.error().kind == ErrorKind::kConflict)
+    if (auto discarded = DiscardSealed(); !discarded)
+      Log(LogLevel::kWarning, "left for the next sync to sweep: " + discarded.error().message);
+  return replaced;
+}
+
+Status Landing::PublishAndClear() {
+  for (const auto& object : state_.pending) {
+    FAILPOINT(publish_before);
+    TRY(store_->Publish(object));
+    FAILPOINT(publish_after);
+  }
+  if (!state_.remove.empty()) {
+    FAILPOINT(remove_before);
+    TRY(store_->Delete(state_.remove));
+    FAILPOINT(remove_after);
+  }
+  TRY(WriteViews(*store_, layout_, state_));
+  auto next = state_;
+  next.pending.clear();
+  next.remove.clear();
+  // Nothing to clear: no second write, only a look whether another run has gone on meanwhile.
+  if (!IsFinished(state_))
+    return Replace(next, Failpoint::state_before_clear, Failpoint::state_after_clear);
+  if (TRY(store_->Get(layout_.StateKey())).etag == etag_) return {};
+  return Fail(ErrorKind::kConflict, layout_.StateKey() + ": another run has taken the table");
+}
+
+// After the commit anyone may do this, several at once: what fails because another run has done it
+// already is done.
+Status Landing::FinishCommitted() {
+  Status done = Fail(ErrorKind::kConflict, layout_.StateKey());
+  if (!etag_.empty()) done = PublishAndClear();
+  if (done) return {};
+  auto stored = Peek(*store_, layout_);
+  if (stored && (stored->epoch > state_.epoch ||
+                 (stored->epoch == state_.epoch && !IsFinished(state_) && IsFinished(*stored)))) {
+    if (auto restored = RestoreViews(); !restored)
+      Log(LogLevel::kWarning, layout_.WatermarkPrefix() +
+                                  ": may show an older run until the next sync: " +
+                                  restored.error().message);
+    return {};
+  }
+  if (done.error().kind == ErrorKind::kCorrupt)
+    done.error().hint = "a committed file is lost: remove " + layout_.StateKey() + " and " +
+                        layout_.DataPrefix() + " and land the table again";
+  return done;
+}
+
+// We wrote the views of a state that another run has left behind, perhaps over its own. They are
+// written again from what is stored until nothing moved while we wrote.
+Status Landing::RestoreViews() {
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    auto stored = TRY(store_->Get(layout_.StateKey()));
+    auto state = TRY(ParseStored(stored, layout_));
+    // Whoever finishes that commit writes the views after this moment.
+    if (!IsFinished(state) || state.last_run.run_id.empty()) return {};
+    TRY(WriteViews(*store_, layout_, state));
+    if (TRY(store_->Get(layout_.StateKey())).etag == stored.etag) return {};
+  }
+  return Fail(ErrorKind::kConflict, layout_.StateKey() + ": other runs keep taking the table");
+}
+
+}  // namespace tidemark

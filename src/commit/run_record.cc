@@ -1,0 +1,60 @@
+#include "base/failpoint.h"
+#include "commit/json_fields.h"
+#include "commit/views.h"
+
+namespace tidemark {
+namespace {
+
+using commit::Json;
+using commit::TextJson;
+
+std::string IdleKey(std::string_view database) {
+  return "_tidemark/idle/" + PathPart(database) + ".json";
+}
+
+}  // namespace
+
+Status WriteRunRecord(ObjectStore& store, const RunRecord& record) {
+  Json tables = Json::array();
+  for (const auto& table : record.tables) {
+    Json files = Json::array();
+    for (const auto& file : table.files) files.push_back(TextJson(file));
+    tables.push_back({{"database", TextJson(table.name.database)},
+                      {"schema", TextJson(table.name.schema)},
+                      {"table", TextJson(table.name.name)},
+                      {"status", table.status},
+                      {"version", table.version},
+                      {"files", std::move(files)}});
+  }
+  Json json = {{"format_version", 1},
+               {"run_id", TextJson(record.run_id)},
+               {"source_identity", TextJson(record.source_identity)},
+               {"started_at", FormatUtcSeconds(record.started_us)},
+               {"finished_at", FormatUtcSeconds(record.finished_us)},
+               {"tables", std::move(tables)}};
+  FAILPOINT(run_record_before);
+  TRY(store.Put("_tidemark/runs/" + record.run_id + ".json", commit::DumpJson(json, 1) + "\n", {}));
+  FAILPOINT(run_record_after);
+  return {};
+}
+
+Status WriteIdleNote(ObjectStore& store, std::string_view database, const IdleNote& note) {
+  Json json = {{"format_version", 1}, {"run_id", TextJson(note.run_id)}, {"at_us", note.at_us}};
+  TRY(store.Put(IdleKey(database), commit::DumpJson(json) + "\n", {}));
+  return {};
+}
+
+Result<std::optional<IdleNote>> ReadIdleNote(ObjectStore& store, std::string_view database) {
+  auto stored = store.Get(IdleKey(database));
+  if (!stored && stored.error().kind == ErrorKind::kNotFound) return std::optional<IdleNote>();
+  if (!stored) return Fail(stored.error());
+  IdleNote note;
+  auto json = TRY_WHILE(IdleKey(database), commit::ParseJson(stored->bytes));
+  commit::Fields fields(json);
+  fields.Read("run_id", note.run_id);
+  fields.Read("at_us", note.at_us);
+  TRY_WHILE(IdleKey(database), fields.Done());
+  return std::optional<IdleNote>(std::move(note));
+}
+
+}  // namespace tidemark

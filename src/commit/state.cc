@@ -1,0 +1,195 @@
+#include "commit/state.h"
+
+#include <arrow/type.h>
+
+#include "commit/json_fields.h"
+
+namespace tidemark {
+namespace {
+
+using commit::Fields;
+using commit::Json;
+using commit::TextJson;
+
+constexpr std::int64_t kFormatVersion = 1;
+
+Json TextsJson(const std::vector<std::string>& texts) {
+  Json array = Json::array();
+  for (const auto& text : texts) array.push_back(TextJson(text));
+  return array;
+}
+
+template <class T>
+Json OptionalJson(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json ColumnsJson(const std::vector<Column>& columns) {
+  Json array = Json::array();
+  for (const auto& column : columns) {
+    Json json = {{"name", TextJson(column.name)},
+                 {"type", column.type ? TypeName(*column.type) : ""},
+                 {"source_type", TextJson(column.source_type)}};
+    if (column.id) json["id"] = *column.id;
+    if (!column.storage_class_of.empty())
+      json["storage_class_of"] = TextJson(column.storage_class_of);
+    array.push_back(std::move(json));
+  }
+  return array;
+}
+
+Json SummaryJson(const RunSummary& run) {
+  return {{"run_id", TextJson(run.run_id)},
+          {"mode", run.mode},
+          {"reason", run.reason},
+          {"version", run.version},
+          {"since_version", OptionalJson(run.since_version)},
+          {"rows", run.rows},
+          {"inserted", run.inserted},
+          {"updated", run.updated},
+          {"deleted", run.deleted},
+          {"bytes", run.bytes},
+          {"files", TextsJson(run.files)},
+          {"duration_ms", run.duration_ms},
+          {"finished_us", run.finished_us}};
+}
+
+Status ReadColumn(const Json& json, Column& column) {
+  Fields fields(json);
+  std::string type;
+  fields.Read("name", column.name);
+  fields.Read("type", type);
+  fields.Read("source_type", column.source_type);
+  if (json.is_object() && json.contains("id")) fields.Read("id", column.id);
+  if (json.is_object() && json.contains("storage_class_of"))
+    fields.Read("storage_class_of", column.storage_class_of);
+  TRY(fields.Done());
+  if (!type.empty()) column.type = TRY(TypeFromName(type));
+  return {};
+}
+
+Status ReadSealed(const Json& json, SealedObject& object) {
+  Fields fields(json);
+  fields.Read("key", object.key);
+  fields.Read("token", object.token);
+  fields.Read("size_bytes", object.size_bytes);
+  return fields.Done();
+}
+
+Status ReadSummary(const Json& json, RunSummary& run) {
+  Fields fields(json);
+  fields.Read("run_id", run.run_id);
+  fields.Read("mode", run.mode);
+  fields.Read("reason", run.reason);
+  fields.Read("version", run.version);
+  fields.Read("since_version", run.since_version);
+  fields.Read("rows", run.rows);
+  fields.Read("inserted", run.inserted);
+  fields.Read("updated", run.updated);
+  fields.Read("deleted", run.deleted);
+  fields.Read("bytes", run.bytes);
+  fields.Read("files", run.files);
+  fields.Read("duration_ms", run.duration_ms);
+  fields.Read("finished_us", run.finished_us);
+  return fields.Done();
+}
+
+Status ReadPosition(const Json& json, Position& position) {
+  Fields fields(json);
+  fields.Read("version", position.version);
+  fields.Read("incarnation", position.incarnation);
+  fields.Read("nonce", position.nonce);
+  return fields.Done();
+}
+
+Status ReadConfig(const Json& json, LandedConfig& config) {
+  Fields fields(json);
+  fields.Read("format", config.format);
+  fields.Read("fingerprint", config.fingerprint);
+  return fields.Done();
+}
+
+Status ReadState(const Json& json, LandedState& state) {
+  Fields fields(json);
+  fields.Read("epoch", state.epoch);
+  fields.Read("run_id", state.run_id);
+  fields.Read("last_timestamp_us", state.last_timestamp_us);
+  fields.Read("is_loaded", state.is_loaded);
+  fields.ReadObject("position", [&](const Json& j) { return ReadPosition(j, state.position); });
+  fields.Read("source_identity", state.source_identity);
+  fields.Read("fingerprint", state.fingerprint);
+  fields.ReadEach("columns",
+                  [&](const Json& j) { return ReadColumn(j, state.columns.emplace_back()); });
+  fields.Read("key", state.key);
+  fields.ReadObject("config", [&](const Json& j) { return ReadConfig(j, state.config); });
+  fields.Read("base_timestamp_us", state.base_timestamp_us);
+  fields.Read("retention_seconds", state.retention_seconds);
+  fields.Read("live_files", state.live_files);
+  fields.Read("live_rows", state.live_rows);
+  fields.Read("landed_at_us", state.landed_at_us);
+  fields.ReadEach("pending",
+                  [&](const Json& j) { return ReadSealed(j, state.pending.emplace_back()); });
+  fields.Read("remove", state.remove);
+  fields.ReadObject("last_run", [&](const Json& j) { return ReadSummary(j, state.last_run); });
+  return fields.Done();
+}
+
+}  // namespace
+
+std::string Serialize(const LandedState& state) {
+  Json pending = Json::array();
+  for (const auto& object : state.pending)
+    pending.push_back({{"key", TextJson(object.key)},
+                       {"token", TextJson(object.token)},
+                       {"size_bytes", object.size_bytes}});
+  Json json = {{"format_version", kFormatVersion},
+               {"epoch", state.epoch},
+               {"run_id", TextJson(state.run_id)},
+               {"last_timestamp_us", state.last_timestamp_us},
+               {"is_loaded", state.is_loaded},
+               {"position",
+                {{"version", state.position.version},
+                 {"incarnation", TextJson(state.position.incarnation)},
+                 {"nonce", TextJson(state.position.nonce)}}},
+               {"source_identity", TextJson(state.source_identity)},
+               {"fingerprint", TextJson(state.fingerprint)},
+               {"columns", ColumnsJson(state.columns)},
+               {"key", TextsJson(state.key)},
+               {"config",
+                {{"format", TextJson(state.config.format)},
+                 {"fingerprint", TextJson(state.config.fingerprint)}}},
+               {"base_timestamp_us", state.base_timestamp_us},
+               {"retention_seconds", state.retention_seconds},
+               {"live_files", state.live_files},
+               {"live_rows", state.live_rows},
+               {"landed_at_us", state.landed_at_us},
+               {"pending", std::move(pending)},
+               {"remove", TextsJson(state.remove)},
+               {"last_run", SummaryJson(state.last_run)}};
+  return commit::DumpJson(json) + "\n";
+}
+
+Result<LandedState> ParseState(std::string_view text) {
+  const std::string hint =
+      "put the object back from a backup; or remove it and the table's files and land it again";
+  auto corrupt = [&](Error error) {
+    if (error.kind == ErrorKind::kCorrupt) error.hint = hint;
+    return Fail(std::move(error).While("the state cannot be read"));
+  };
+  auto json = commit::ParseJson(text);
+  if (!json) return corrupt(json.error());
+  std::int64_t format_version = 0;
+  Fields fields(*json);
+  fields.Read("format_version", format_version);
+  if (auto done = fields.Done(); !done) return corrupt(done.error());
+  if (format_version > kFormatVersion)
+    return Fail(ErrorKind::kUnsupported,
+                "the state has format version " + std::to_string(format_version) +
+                    ", this tidemark knows versions up to " + std::to_string(kFormatVersion),
+                "use the newer tidemark that wrote it");
+  LandedState state;
+  if (auto done = ReadState(*json, state); !done) return corrupt(done.error());
+  return state;
+}
+
+}  // namespace tidemark
