@@ -1,101 +1,236 @@
 #include "encode/parquet.h"
 
 #include <arrow/api.h>
-#include <arrow/io/interfaces.h>
-#include <parquet/arrow/writer.h>
-#include <parquet/properties.h>
+#include <fmt/format.h>
 
-#include "base/arrow_result.h"
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "base/worker_pool.h"
 #include "encode/codec.h"
+#include "encode/parquet/column.h"
 
 namespace tidemark {
 namespace {
 
-class SinkStream final : public arrow::io::OutputStream {
- public:
-  explicit SinkStream(ByteSink& sink) : sink_(&sink) {}
-  arrow::Status Close() override {
-    is_closed_ = true;
-    return arrow::Status::OK();
-  }
-  bool closed() const override { return is_closed_; }
-  arrow::Result<std::int64_t> Tell() const override { return position_; }
-  arrow::Status Write(const void* bytes, std::int64_t size) override {
-    auto status = sink_->Write({static_cast<const std::byte*>(bytes), static_cast<std::size_t>(size)});
-    if (!status) return ToArrow(status.error());
-    position_ += size;
-    return arrow::Status::OK();
-  }
+// Rows wait until there are enough of them to make pages from, in all columns at once.
+constexpr std::int64_t kStageRows = 64 << 10;
+constexpr std::int64_t kStageBytesMin = 1 << 20;
+// Below this many values handing columns to other threads costs more than it saves.
+constexpr std::int64_t kParallelValuesMin = 16 << 10;
+// What Arrow keeps for a column of a batch beside its values.
+constexpr std::int64_t kArrayBytes = 256;
 
- private:
-  ByteSink* sink_;
-  std::int64_t position_ = 0;
-  bool is_closed_ = false;
+struct BatchSlice {
+  std::shared_ptr<arrow::RecordBatch> batch;
+  std::int64_t from = 0;
+  std::int64_t rows = 0;
 };
-
-parquet::Compression::type ArrowType(Codec codec) {
-  switch (codec) {
-    case Codec::kNone:
-      return parquet::Compression::UNCOMPRESSED;
-    case Codec::kSnappy:
-      return parquet::Compression::SNAPPY;
-    case Codec::kGzip:
-      return parquet::Compression::GZIP;
-    case Codec::kBrotli:
-      return parquet::Compression::BROTLI;
-    case Codec::kLz4:
-      return parquet::Compression::LZ4;
-    case Codec::kZstd:
-      return parquet::Compression::ZSTD;
-  }
-  return parquet::Compression::UNCOMPRESSED;
-}
 
 class ParquetEncoder final : public Encoder {
  public:
-  ParquetEncoder(std::unique_ptr<SinkStream> stream, std::unique_ptr<parquet::arrow::FileWriter> file,
-                 const FormatOptions& options)
-      : stream_(std::move(stream)), file_(std::move(file)), options_(options) {}
+  ParquetEncoder(std::shared_ptr<arrow::Schema> schema, std::vector<pq::Leaf> leaves,
+                 const FormatOptions& options, ByteSink& sink)
+      : schema_(std::move(schema)), leaves_(std::move(leaves)), options_(options), sink_(&sink) {
+    for (const pq::Leaf& leaf : leaves_) {
+      columns_.push_back(pq::ColumnEncoder::Make(leaf, options_.codec, options_.level));
+    }
+  }
 
   Status Write(const std::shared_ptr<arrow::RecordBatch>& rows) override {
-    TRY(file_->WriteRecordBatch(*rows));
-    rows_ += rows->num_rows();
-    for (const auto& column : rows->columns())
-      for (const auto& buffer : column->data()->buffers)
-        if (buffer) bytes_ += buffer->size();
-    if (rows_ >= options_.row_group_rows || bytes_ >= options_.row_group_bytes) {
-      TRY(file_->NewBufferedRowGroup());
-      rows_ = bytes_ = 0;
-    }
-    return {};
+    TRY(failed_);
+    failed_ = CatchAll([&] { return Take(rows); });
+    return failed_;
   }
-  Status Finish() override { return AsResult(file_->Close()); }
-  std::int64_t buffered_bytes() const override { return bytes_; }
+
+  Status Finish() override {
+    TIDEMARK_CHECK(!is_finished_);
+    is_finished_ = true;
+    TRY(failed_);
+    failed_ = CatchAll([&]() -> Status {
+      if (group_rows_ > 0) TRY(EndRowGroup());
+      TRY(Begin());
+      const pq::ByteBuffer footer = pq::FooterOf(leaves_, groups_, position_);
+      return sink_->Write(std::as_bytes(std::span(footer.data(), footer.size())));
+    });
+    return failed_;
+  }
+
+  std::int64_t buffered_bytes() const override { return waiting_bytes_ + held_bytes_; }
 
  private:
-  std::unique_ptr<SinkStream> stream_;
-  std::unique_ptr<parquet::arrow::FileWriter> file_;
+  Status Take(const std::shared_ptr<arrow::RecordBatch>& rows);
+  Status Begin();
+  Status Encode(bool is_last);
+  Status EncodeColumn(std::size_t column, std::int64_t group_rows, bool is_last);
+  Status EndRowGroup();
+  std::int64_t SliceBytes(const BatchSlice& slice) const;
+  std::int64_t RowsThatFit(const BatchSlice& slice) const;
+  std::int64_t ExpectedGroupRows() const;
+
+  const std::shared_ptr<arrow::Schema> schema_;
+  const std::vector<pq::Leaf> leaves_;
   const FormatOptions options_;
-  std::int64_t rows_ = 0, bytes_ = 0;
+  ByteSink* const sink_;
+  std::vector<std::unique_ptr<pq::ColumnEncoder>> columns_;
+  std::vector<BatchSlice> waiting_;  // rows of this row group that are not in pages yet
+  std::int64_t waiting_rows_ = 0, waiting_bytes_ = 0;
+  std::int64_t group_rows_ = 0, group_bytes_ = 0;  // with those that wait
+  std::int64_t held_bytes_ = 0;                    // of pages
+  std::int64_t position_ = 0;
+  std::vector<pq::RowGroupEntry> groups_;
+  bool is_finished_ = false;
+  Status failed_;  // the first failure: what was written is no file any more
 };
+
+std::int64_t ParquetEncoder::SliceBytes(const BatchSlice& slice) const {
+  std::int64_t bytes = 0;
+  for (std::size_t i = 0; i < leaves_.size(); ++i) {
+    bytes += pq::RawBytes(
+        leaves_[i],
+        {slice.batch->column_data(static_cast<int>(i)).get(), slice.from, slice.rows});
+  }
+  return bytes;
+}
+
+// As many rows as neither the row group nor what waits has enough with; at least one.
+std::int64_t ParquetEncoder::RowsThatFit(const BatchSlice& slice) const {
+  const std::int64_t bytes =
+      std::min(options_.row_group_bytes - group_bytes_,
+               std::max(kStageBytesMin, options_.row_group_bytes / 4) - waiting_bytes_);
+  std::int64_t low = 1;
+  std::int64_t high = std::min({slice.rows, options_.row_group_rows - group_rows_,
+                                kStageRows - waiting_rows_});
+  if (SliceBytes({slice.batch, slice.from, high}) <= bytes) return high;
+  while (low < high) {
+    const std::int64_t middle = low + (high - low) / 2;
+    if (SliceBytes({slice.batch, slice.from, middle}) >= bytes) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
+}
+
+Status ParquetEncoder::Take(const std::shared_ptr<arrow::RecordBatch>& rows) {
+  if (!rows->schema()->Equals(*schema_, false)) {
+    return Fail(ErrorKind::kInternal, fmt::format("rows of another schema than the file's: {}",
+                                                  rows->schema()->ToString()));
+  }
+  TRY(Begin());
+  const auto array_bytes = kArrayBytes * static_cast<std::int64_t>(leaves_.size());
+  BatchSlice rest = {rows, 0, rows->num_rows()};
+  while (rest.rows > 0) {
+    const std::int64_t next = SliceBytes({rows, rest.from, 1});
+    // A value as large as a row group gets one for itself, so that the memory for both never adds up.
+    if (group_rows_ > 0 && next > options_.row_group_bytes - group_bytes_) TRY(EndRowGroup());
+    BatchSlice slice = {rows, rest.from, RowsThatFit(rest)};
+    const std::int64_t bytes = SliceBytes(slice);
+    rest.from += slice.rows;
+    rest.rows -= slice.rows;
+    waiting_rows_ += slice.rows;
+    group_rows_ += slice.rows;
+    waiting_bytes_ += bytes + array_bytes;
+    group_bytes_ += bytes;
+    waiting_.push_back(std::move(slice));
+    if (group_rows_ >= options_.row_group_rows || group_bytes_ >= options_.row_group_bytes) {
+      TRY(EndRowGroup());
+    } else if (waiting_rows_ >= kStageRows ||
+               waiting_bytes_ >= std::max(kStageBytesMin, options_.row_group_bytes / 4)) {
+      TRY(Encode(false));
+    }
+  }
+  return {};
+}
+
+Status ParquetEncoder::Begin() {
+  if (position_ > 0) return {};
+  constexpr std::string_view kMagic = "PAR1";
+  TRY(sink_->Write(std::as_bytes(std::span(kMagic))));
+  position_ = kMagic.size();
+  return {};
+}
+
+std::int64_t ParquetEncoder::ExpectedGroupRows() const {
+  const double row_bytes = static_cast<double>(std::max<std::int64_t>(1, group_bytes_)) /
+                           static_cast<double>(group_rows_);
+  return std::max(group_rows_, static_cast<std::int64_t>(std::min(
+                                   static_cast<double>(options_.row_group_rows),
+                                   static_cast<double>(options_.row_group_bytes) / row_bytes)));
+}
+
+Status ParquetEncoder::EncodeColumn(std::size_t column, std::int64_t group_rows, bool is_last) {
+  std::vector<pq::ColumnSlice> slices;
+  slices.reserve(waiting_.size());
+  for (const BatchSlice& slice : waiting_) {
+    slices.push_back(
+        {slice.batch->column_data(static_cast<int>(column)).get(), slice.from, slice.rows});
+  }
+  TRY(columns_[column]->Append(slices, group_rows));
+  if (is_last) TRY(columns_[column]->EndChunk());
+  return {};
+}
+
+Status ParquetEncoder::Encode(bool is_last) {
+  const std::int64_t group_rows = is_last ? group_rows_ : ExpectedGroupRows();
+  const auto columns = static_cast<std::int64_t>(columns_.size());
+  if (!options_.pool || waiting_rows_ * columns < kParallelValuesMin) {
+    for (std::size_t i = 0; i < columns_.size(); ++i) TRY(EncodeColumn(i, group_rows, is_last));
+  } else {
+    // The longest first: text at the end of a row would keep one thread busy while others wait.
+    std::vector<std::pair<std::int64_t, std::size_t>> order;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      std::int64_t bytes = 0;
+      for (const BatchSlice& slice : waiting_) {
+        bytes += pq::RawBytes(leaves_[i], {slice.batch->column_data(static_cast<int>(i)).get(),
+                                           slice.from, slice.rows});
+      }
+      order.emplace_back(-bytes, i);
+    }
+    std::sort(order.begin(), order.end());
+    TaskGroup group(*options_.pool);
+    for (const auto& [bytes, i] : order) {
+      group.Add([this, i, group_rows, is_last] { return EncodeColumn(i, group_rows, is_last); });
+    }
+    TRY(group.Wait());
+  }
+  waiting_.clear();
+  waiting_rows_ = waiting_bytes_ = 0;
+  held_bytes_ = 0;
+  for (const auto& column : columns_) held_bytes_ += column->held_bytes();
+  return {};
+}
+
+Status ParquetEncoder::EndRowGroup() {
+  TRY(Encode(true));
+  pq::RowGroupEntry group;
+  group.rows = group_rows_;
+  for (const auto& column : columns_) {
+    group.chunks.push_back(TRY(column->WriteTo(*sink_, position_)));
+    position_ += group.chunks.back().bytes;
+  }
+  groups_.push_back(std::move(group));
+  group_rows_ = group_bytes_ = held_bytes_ = 0;
+  return {};
+}
 
 }  // namespace
 
 Result<std::unique_ptr<Encoder>> OpenParquet(std::shared_ptr<arrow::Schema> schema,
                                              const FormatOptions& options, ByteSink& sink) {
   TRY(CheckLevel(options.codec, options.level));
-  parquet::WriterProperties::Builder properties;
-  properties.created_by("tidemark")->compression(ArrowType(options.codec));
-  properties.max_row_group_length(options.row_group_rows);
-  if (options.level != -1)
-    properties.compression_level(options.level);
-  else if (options.codec == Codec::kZstd)
-    properties.compression_level(1);
-  auto stream = std::make_unique<SinkStream>(sink);
-  std::shared_ptr<arrow::io::OutputStream> borrowed(std::shared_ptr<void>(), stream.get());
-  auto file = TRY(parquet::arrow::FileWriter::Open(*schema, arrow::default_memory_pool(), borrowed,
-                                                   properties.build()));
-  return std::make_unique<ParquetEncoder>(std::move(stream), std::move(file), options);
+  if (options.row_group_rows < 1 || options.row_group_bytes < 1) {
+    return Fail(ErrorKind::kInvalid, fmt::format("a row group of {} rows and {} bytes holds nothing",
+                                                 options.row_group_rows, options.row_group_bytes));
+  }
+  if (schema->num_fields() == 0) {
+    return Fail(ErrorKind::kUnsupported, "a parquet file needs at least one column");
+  }
+  std::vector<pq::Leaf> leaves;
+  for (const auto& field : schema->fields()) leaves.push_back(TRY(pq::LeafOf(*field)));
+  return std::make_unique<ParquetEncoder>(std::move(schema), std::move(leaves), options, sink);
 }
 
 }  // namespace tidemark
