@@ -85,6 +85,8 @@ struct SourceOptions {
   std::int64_t batch_bytes = 4 << 20;  // a batch ends at whichever comes first
   std::int64_t memory_bytes = 128 << 20;
   int readers = 2;             // streams that will be read at once
+  // How much a snapshot may make the source's write-ahead log grow before it moves to a private copy.
+  std::int64_t wal_budget_bytes = 64 << 20;
   std::stop_token stop;        // asked for between batches: kCancelled
 };
 

@@ -77,11 +77,26 @@ Status CheckPath(const std::string& path, Access access) {
   if (S_ISDIR(info.st_mode))
     return Fail(ErrorKind::kInvalid, path + " is a folder, not a database file");
   if (!S_ISREG(info.st_mode)) return Fail(ErrorKind::kInvalid, path + " is not a regular file");
-  if (::access(path.c_str(), access == Access::kReadOnly ? R_OK : R_OK | W_OK) != 0)
+  bool writes = access == Access::kReadWrite;
+  if (::access(path.c_str(), writes ? R_OK | W_OK : R_OK) != 0)
     return Fail(ErrorKind::kDenied, path + ": " + std::strerror(errno),
-                access == Access::kReadOnly ? "the file must be readable"
-                                            : "the file must be writable");
+                writes ? "the file must be writable" : "the file must be readable");
   return {};
+}
+
+// As a URI that says the file never changes.
+std::string ImmutableUri(const std::string& path) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string uri = "file:";
+  for (char c : path) {
+    auto byte = static_cast<unsigned char>(c);
+    if (c == '?' || c == '#' || c == '%') {
+      uri += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    } else {
+      uri.push_back(c);
+    }
+  }
+  return uri + "?immutable=1";
 }
 
 // As SQLite's own busy handler, but it ends when asked to stop.
@@ -139,8 +154,10 @@ Result<Connection> Connection::Open(const std::string& path, Access access,
   Connection connection;
   connection.path_ = path;
   sqlite3* db = nullptr;
-  int flags = access == Access::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-  int code = sqlite3_open_v2(path.c_str(), &db, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  int flags = access == Access::kReadWrite ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+  if (access == Access::kImmutable) flags |= SQLITE_OPEN_URI;
+  std::string name = access == Access::kImmutable ? ImmutableUri(path) : path;
+  int code = sqlite3_open_v2(name.c_str(), &db, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   connection.db_.reset(db);
   if (code != SQLITE_OK) return Fail(ErrorOf(db, code).While(path));
   sqlite3_extended_result_codes(db, 1);

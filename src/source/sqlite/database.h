@@ -49,7 +49,8 @@ struct BusyWait {
   std::stop_token stop;
 };
 
-enum class Access { kReadOnly, kReadWrite };
+// kImmutable: a private copy that nobody changes; opened without any lock.
+enum class Access { kReadOnly, kReadWrite, kImmutable };
 
 // One connection, used by one thread at a time. Busy waits honour the time-out and the stop token.
 class Connection {

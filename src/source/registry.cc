@@ -1,0 +1,43 @@
+#include <array>
+
+#include "source/source.h"
+#include "source/sqlite/source.h"
+
+namespace tidemark {
+namespace {
+
+constexpr std::array kKinds = {
+    SourceKind{.scheme = "sqlite", .open = sqlite::OpenSqliteSource},
+};
+
+// The letters in front of "://", or of ':' when they name a kind; empty: the text is a path.
+std::string_view SchemeOf(std::string_view text) {
+  auto colon = text.find(':');
+  if (colon == text.npos || colon < 2) return {};
+  auto scheme = text.substr(0, colon);
+  for (char c : scheme) {
+    bool is_letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '-';
+    if (!is_letter) return {};
+  }
+  if (text.substr(colon).starts_with("://")) return scheme;
+  for (const auto& kind : kKinds) {
+    if (kind.scheme == scheme) return scheme;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::span<const SourceKind> SourceKinds() { return kKinds; }
+
+Result<std::unique_ptr<Source>> OpenSource(const std::string& text, const SourceOptions& options) {
+  auto scheme = SchemeOf(text);
+  if (scheme.empty()) return sqlite::OpenSqliteSource(text, options);
+  for (const auto& kind : kKinds) {
+    if (kind.scheme == scheme) return kind.open(text.substr(scheme.size() + 1), options);
+  }
+  return Fail(ErrorKind::kInvalid, text + ": there is no kind of source named " + std::string(scheme),
+              "use PATH or sqlite:PATH");
+}
+
+}  // namespace tidemark

@@ -1,0 +1,213 @@
+#include "source/sqlite/snapshot.h"
+
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+#include "base/failpoint.h"
+#include "source/sqlite/current_cut.h"
+#include "source/sqlite/describe.h"
+#include "source/sqlite/slice_stream.h"
+#include "source/sqlite/spool.h"
+#include "source/sqlite/tracking.h"
+
+namespace tidemark::sqlite {
+namespace {
+
+constexpr std::int64_t kMinSpoolMemoryBytes = 1 << 20;
+
+// What is known of the whole database, read once when the snapshot is taken.
+struct Facts {
+  std::vector<CatalogTable> catalog;
+  std::optional<TrackingDatabase> tracking;
+  std::map<std::string, std::int64_t> analyzed_rows;
+};
+
+class SqliteSnapshot final : public Snapshot {
+ public:
+  SqliteSnapshot(std::unique_ptr<Cut> cut, Facts facts, const std::string& path,
+                 const std::string& database, const SourceOptions& options)
+      : options_(options),
+        database_(database),
+        facts_(std::move(facts)),
+        cut_(options, path, std::move(cut)) {
+    for (const auto& table : facts_.catalog) by_name_[table.name] = &table;
+  }
+
+  Result<TableStatus> Inspect(const TableName& name, const Position* last) override;
+  Status Prepare(std::span<const ReadPlan> plans) override;
+  Result<std::vector<Slice>> Split(const Table& table, std::int64_t target_rows) override;
+  Result<std::unique_ptr<BatchStream>> Read(const Table& table, const Slice& slice) override;
+  Result<std::unique_ptr<BatchStream>> Changes(const Table& table, std::int64_t version) override;
+  Result<Table> Refit(const Table& table) override;
+
+ private:
+  // Changes of one table since one version, or why they could not be kept aside.
+  using Spooled = Result<std::unique_ptr<Spool>>;
+
+  Result<const CatalogTable*> Find(const TableName& name) const;
+  Result<const TrackedTable*> FindTracked(const CatalogTable& table) const;
+  Status InspectTracking(Connection& connection, const CatalogTable& catalog, const Position* last,
+                         TableStatus& status) const;
+  Result<bool> SpoolAll(std::span<const ReadPlan> plans);
+  Result<std::unique_ptr<Spool>> SpoolOne(Connection& connection, const ReadPlan& plan) const;
+  StreamLimits Limits() const {
+    return {.rows = options_.batch_rows, .bytes = options_.batch_bytes, .stop = options_.stop};
+  }
+
+  const SourceOptions options_;
+  const std::string database_;
+  const Facts facts_;
+  std::unordered_map<std::string, const CatalogTable*> by_name_;
+  CurrentCut cut_;
+  std::map<std::pair<std::string, std::int64_t>, Spooled> spooled_;  // written by Prepare alone
+};
+
+Result<const CatalogTable*> SqliteSnapshot::Find(const TableName& name) const {
+  auto found = by_name_.find(name.name);
+  if (found == by_name_.end() || name.database != database_ || name.schema != "main")
+    return Fail(ErrorKind::kNotFound, "no table " + Display(name) + " in this database");
+  return found->second;
+}
+
+Result<const TrackedTable*> SqliteSnapshot::FindTracked(const CatalogTable& table) const {
+  const auto* tracked = facts_.tracking ? facts_.tracking->Find(table.name) : nullptr;
+  if (!tracked)
+    return Fail(ErrorKind::kInvalid, "changes of table " + table.name + " are not tracked",
+                "run `tidemark track enable`");
+  return tracked;
+}
+
+Status SqliteSnapshot::InspectTracking(Connection& connection, const CatalogTable& catalog,
+                                       const Position* last, TableStatus& status) const {
+  if (!facts_.tracking) {
+    auto because = UntrackableBecause(catalog);
+    status.untracked_because =
+        because.empty() ? "changes are not tracked, see `tidemark track enable`" : because;
+    return {};
+  }
+  auto tracking = TRY(StatusOf(connection, *facts_.tracking, catalog, last));
+  status.current = std::move(tracking.current);
+  status.untracked_because = std::move(tracking.untracked_because);
+  status.history = tracking.history;
+  status.retention_seconds = tracking.retention_seconds;
+  if (tracking.is_tracked) status.min_valid_version = tracking.min_valid_version;
+  return {};
+}
+
+Result<TableStatus> SqliteSnapshot::Inspect(const TableName& name, const Position* last) {
+  const auto* catalog = TRY(Find(name));
+  TableStatus status;
+  status.table = DescribeTable(*catalog, name);
+  status.unsupported_because = UnsupportedBecause(*catalog);
+  if (!status.unsupported_because.empty()) return status;
+  TRY(cut_.WithControl([&](Connection& connection) -> Status {
+    TRY(InspectTracking(connection, *catalog, last, status));
+    bool is_idle = status.min_valid_version && last && *last == status.current;
+    if (is_idle) return {};  // nobody will ask how large it is
+    auto analyzed = facts_.analyzed_rows.find(name.name);
+    status.table.estimated_rows = analyzed != facts_.analyzed_rows.end()
+                                      ? analyzed->second
+                                      : TRY(EstimateRows(connection, *catalog));
+    return {};
+  }));
+  return status;
+}
+
+// With a write-ahead log readers are in nobody's way. Otherwise our lock keeps every writer out, so what
+// will be read is made safe at once: few changes are kept aside, all else is copied as a whole.
+Status SqliteSnapshot::Prepare(std::span<const ReadPlan> plans) {
+  if (cut_.has_readers()) return {};
+  if (TRY(SpoolAll(plans))) {
+    cut_.End();
+    return {};
+  }
+  spooled_.clear();
+  return cut_.MoveToCopy();
+}
+
+Result<bool> SqliteSnapshot::SpoolAll(std::span<const ReadPlan> plans) {
+  for (const auto& plan : plans) {
+    if (!plan.since_version) return false;
+  }
+  for (const auto& plan : plans) {
+    if (options_.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
+    auto spooled = cut_.WithControl([&](Connection& c) { return SpoolOne(c, plan); });
+    if (!spooled && spooled.error().kind == ErrorKind::kCancelled)
+      return Fail(std::move(spooled.error()));
+    // The table will be read anew, with other types.
+    if (!spooled && spooled.error().kind == ErrorKind::kMisfit) return false;
+    spooled_.emplace(std::pair(plan.table.name.name, *plan.since_version), std::move(spooled));
+  }
+  return true;
+}
+
+Result<std::unique_ptr<Spool>> SqliteSnapshot::SpoolOne(Connection& connection,
+                                                        const ReadPlan& plan) const {
+  const auto* catalog = TRY(Find(plan.table.name));
+  const auto* tracked = TRY(FindTracked(*catalog));
+  auto changes = TRY(OpenChanges(connection, *catalog, plan.table, *tracked, *plan.since_version,
+                                 {.rows = options_.batch_rows, .bytes = options_.batch_bytes},
+                                 options_.stop));
+  auto share = options_.memory_bytes / 8 / static_cast<std::int64_t>(facts_.catalog.size() + 1);
+  return Spool::Fill(*changes, options_.temp_dir, std::max(share, kMinSpoolMemoryBytes));
+}
+
+Result<std::vector<Slice>> SqliteSnapshot::Split(const Table& table, std::int64_t target_rows) {
+  const auto* catalog = TRY(Find(table.name));
+  auto bounds = TRY(cut_.WithControl([&](Connection& connection) {
+    return SplitByWalk(connection, *catalog, target_rows, options_.stop);
+  }));
+  std::vector<Slice> slices;
+  for (const auto& slice : bounds) slices.push_back({.token = TokenOf(slice)});
+  return slices;
+}
+
+Result<std::unique_ptr<BatchStream>> SqliteSnapshot::Read(const Table& table, const Slice& slice) {
+  const auto* catalog = TRY(Find(table.name));
+  return OpenSlice(cut_, *catalog, table, TRY(ParseToken(slice.token)), Limits());
+}
+
+Result<std::unique_ptr<BatchStream>> SqliteSnapshot::Changes(const Table& table,
+                                                             std::int64_t version) {
+  const auto* catalog = TRY(Find(table.name));
+  auto spooled = spooled_.find({table.name.name, version});
+  if (spooled != spooled_.end()) {
+    if (!spooled->second) return Fail(spooled->second.error());
+    return (*spooled->second)->Replay();
+  }
+  const auto* tracked = TRY(FindTracked(*catalog));
+  return OpenMovableChanges(cut_, *catalog, table, *tracked, version, Limits());
+}
+
+Result<Table> SqliteSnapshot::Refit(const Table& table) {
+  TRY(Find(table.name));
+  return Fail(ErrorKind::kUnsupported, "refit");
+}
+
+Result<Facts> ReadFacts(Connection& connection) {
+  Facts facts;
+  facts.catalog = TRY(ReadCatalog(connection));
+  facts.tracking = TRY(ReadTracking(connection));
+  facts.analyzed_rows = TRY(ReadAnalyzedRows(connection));
+  return facts;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Snapshot>> OpenSqliteSnapshot(const std::string& path,
+                                                     const std::string& database,
+                                                     const SourceOptions& options) {
+  FAILPOINT(snapshot_before);
+  auto cut = TRY(Cut::OpenLive({.path = path,
+                                .readers = std::max(options.readers, 1),
+                                .lock_timeout_ms = options.lock_timeout_ms,
+                                .stop = options.stop}));
+  auto facts = TRY(ReadFacts(cut->control()));
+  auto snapshot = std::make_unique<SqliteSnapshot>(std::move(cut), std::move(facts), path, database,
+                                                   options);
+  FAILPOINT(snapshot_after);
+  return snapshot;
+}
+
+}  // namespace tidemark::sqlite

@@ -1,0 +1,15 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include "source/source.h"
+
+namespace tidemark::sqlite {
+
+// The state of the database file `path` as it is now. `options.temp_dir` is a folder that exists.
+// kUnavailable: locked for longer than the time-out.
+Result<std::unique_ptr<Snapshot>> OpenSqliteSnapshot(const std::string& path,
+                                                     const std::string& database,
+                                                     const SourceOptions& options);
+
+}  // namespace tidemark::sqlite

@@ -1,0 +1,139 @@
+#include "source/sqlite/source.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+#include "source/sqlite/catalog.h"
+#include "source/sqlite/private_copy.h"
+#include "source/sqlite/snapshot.h"
+#include "source/sqlite/tracking.h"
+
+namespace tidemark::sqlite {
+namespace {
+
+std::string FolderOf(const std::string& path) {
+  auto slash = path.rfind('/');
+  return slash == path.npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+}
+
+std::string CanonicalPath(const std::string& path) {
+  struct Free {
+    void operator()(char* text) const { std::free(text); }
+  };
+  std::unique_ptr<char, Free> real(::realpath(path.c_str(), nullptr));
+  return real ? std::string(real.get()) : path;
+}
+
+// shop.db -> shop; .shop and shop stay.
+std::string NameOf(const std::string& path) {
+  return std::filesystem::path(path).stem().string();
+}
+
+bool CanMakeFilesBeside(const std::string& path) {
+  return ::access(FolderOf(path).c_str(), W_OK) == 0;
+}
+
+// What SQLite's code for a failed first read means here, and what can be done.
+Error Explain(const std::string& path, int code, Error error) {
+  switch (code) {
+    case SQLITE_READONLY_ROLLBACK:
+      return {ErrorKind::kUnavailable,
+              path + ": a program died while it wrote, and what it began must be rolled back first",
+              "open the database once with a program that may write, for instance `sqlite3 FILE "
+              "'select 1 from sqlite_schema'`"};
+    case SQLITE_READONLY_RECOVERY:
+    case SQLITE_READONLY_CANTINIT:
+    case SQLITE_READONLY_DIRECTORY:
+      return {ErrorKind::kDenied,
+              path + ": the write-ahead log's index " + path + "-shm cannot be written",
+              "give this user write access to the file and its folder"};
+    default:
+      break;
+  }
+  bool is_shm = (code & 0xff) == SQLITE_CANTOPEN && !CanMakeFilesBeside(path);
+  if (is_shm) {
+    return {ErrorKind::kDenied,
+            path + ": the database has a write-ahead log, whose index " + path +
+                "-shm cannot be made, as its folder cannot be written",
+            "give this user write access to the folder, or switch the database to `pragma "
+            "journal_mode = delete`"};
+  }
+  return std::move(error).While(path);
+}
+
+// Looks at the file as any first statement would, so that all that can be wrong with it is told at once.
+Status CheckReadable(Connection& connection) {
+  auto tables = connection.QueryInt("select count(*) from main.sqlite_schema");
+  if (tables) return {};
+  return Fail(Explain(connection.path(), sqlite3_extended_errcode(connection.raw()),
+                      std::move(tables.error())));
+}
+
+class SqliteSource final : public Source {
+ public:
+  SqliteSource(std::string path, std::string database, const SourceOptions& options)
+      : path_(std::move(path)), database_(std::move(database)), options_(options) {}
+
+  Result<std::string> Identity() override;
+  Result<std::vector<TableName>> ListTables() override;
+  Result<std::unique_ptr<Snapshot>> OpenSnapshot() override;
+
+  Result<Connection> Connect() const {
+    auto connection = TRY(Connection::Open(path_, Access::kReadOnly, options_.lock_timeout_ms,
+                                           options_.stop));
+    TRY(CheckReadable(connection));
+    return connection;
+  }
+
+ private:
+  const std::string path_, database_;
+  const SourceOptions options_;
+};
+
+Result<std::string> SqliteSource::Identity() {
+  auto connection = TRY(Connect());
+  TRY(connection.Execute("begin"));
+  auto tracking = TRY(ReadTracking(connection));
+  return (tracking ? tracking->database_id : "-") + " " + path_;
+}
+
+Result<std::vector<TableName>> SqliteSource::ListTables() {
+  auto connection = TRY(Connect());
+  TRY(connection.Execute("begin"));
+  std::vector<TableName> names;
+  for (auto& table : TRY(ReadCatalog(connection)))
+    names.push_back({.database = database_, .schema = "main", .name = std::move(table.name)});
+  return names;
+}
+
+Result<std::unique_ptr<Snapshot>> SqliteSource::OpenSnapshot() {
+  // Anything wrong is explained here; the snapshot itself need not know how.
+  TRY(Connect());
+  return OpenSqliteSnapshot(path_, database_, options_);
+}
+
+std::string FolderForTemporaryFiles(const SourceOptions& options) {
+  if (!options.temp_dir.empty()) return options.temp_dir;
+  const char* folder = std::getenv("TMPDIR");
+  return folder && *folder ? folder : "/tmp";
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Source>> OpenSqliteSource(const std::string& location,
+                                                 const SourceOptions& options) {
+  auto path = CanonicalPath(location);
+  auto complete = options;
+  complete.temp_dir = FolderForTemporaryFiles(options);
+  auto database = options.database.empty() ? NameOf(location) : options.database;
+  auto source = std::make_unique<SqliteSource>(path, database, complete);
+  TRY(source->Connect());
+  RemoveLeftOverFiles(complete.temp_dir);
+  return source;
+}
+
+}  // namespace tidemark::sqlite
