@@ -5,10 +5,6 @@
 
 #include "encode/parquet/thrift.h"
 
-#ifndef TIDEMARK_VERSION
-#define TIDEMARK_VERSION "0.1.0"
-#endif
-
 namespace tidemark::pq {
 namespace {
 

@@ -17,7 +17,7 @@ namespace tidemark::pq {
 
 // The numbers are those of parquet.thrift.
 enum class Physical { kBoolean = 0, kInt32 = 1, kInt64 = 2, kFloat = 4, kDouble = 5, kBytes = 6, kFixed = 7 };
-enum class Encoding { kPlain = 0, kRle = 3, kDelta = 5, kDeltaLength = 6, kRleDictionary = 8 };
+enum class Encoding { kPlain = 0, kRle = 3, kDelta = 5, kRleDictionary = 8 };
 
 // A column as the file declares it.
 struct Leaf {

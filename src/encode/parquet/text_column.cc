@@ -82,29 +82,8 @@ void AppendPlainTexts(const Texts& texts, ByteBuffer& body) {
   body.Advance(bytes);
 }
 
-// All lengths, then all bytes; texts that stand side by side are copied at once.
-void AppendLengthsAndBytes(const Texts& texts, ByteBuffer& body) {
-  static thread_local std::vector<std::int32_t> lengths;
-  lengths.clear();
-  std::size_t bytes = 0;
-  for (const std::string_view text : texts) {
-    lengths.push_back(static_cast<std::int32_t>(text.size()));
-    bytes += text.size();
-  }
-  AppendDelta(lengths, body);
-  body.Room(bytes);
-  const char* from = texts.front().data();
-  const char* end = from;
-  for (const std::string_view text : texts) {
-    if (text.data() != end) {
-      body.Append(from, static_cast<std::size_t>(end - from));
-      from = text.data();
-    }
-    end = text.data() + text.size();
-  }
-  body.Append(from, static_cast<std::size_t>(end - from));
-}
-
+// DELTA_LENGTH_BYTE_ARRAY would take a tenth less, but Spark's vectorized reader either refuses it
+// (3.3.0, SPARK-40128) or reads wrong values beside nulls (up to 3.5.5, SPARK-52240).
 class TextColumn final : public ColumnEncoder {
  public:
   TextColumn(const Leaf& leaf, Codec codec, int level)
@@ -133,20 +112,18 @@ class TextColumn final : public ColumnEncoder {
     page.encoding = encoding_;
     if (encoding_ == Encoding::kRleDictionary) {
       if (AppendIndices(texts, body, page)) return {};
-      encoding_ = page.encoding = kFallback;
+      encoding_ = page.encoding = Encoding::kPlain;
     }
     Extremes extremes(texts.front());
     for (const std::string_view text : texts) extremes.Add(text);
     page.bounds = extremes.AsBounds();
-    encoding_ == Encoding::kPlain ? AppendPlainTexts(texts, body) : AppendLengthsAndBytes(texts, body);
+    AppendPlainTexts(texts, body);
     return {};
   }
 
   bool IsLess(std::string_view a, std::string_view b) const override { return a < b; }
 
  private:
-  static constexpr Encoding kFallback = Encoding::kDeltaLength;
-
   // The bounds are those of the dictionary's values that this page uses.
   bool AppendIndices(const Texts& texts, ByteBuffer& body, DataPage& page) {
     static thread_local std::vector<std::uint32_t> indices;
@@ -170,7 +147,7 @@ class TextColumn final : public ColumnEncoder {
     constexpr double kPacked = 0.5;  // what compression makes of text, roughly
     constexpr double kClearly = 0.85;
     is_decided_ = true;
-    encoding_ = kFallback;
+    encoding_ = Encoding::kPlain;
     static thread_local Texts sample;
     static thread_local std::vector<std::uint32_t> indices(kSampleValues);
     TextDictionary seen;
@@ -195,7 +172,7 @@ class TextColumn final : public ColumnEncoder {
 
   const bool has_large_offsets_;
   bool is_decided_ = false;
-  Encoding encoding_ = kFallback;
+  Encoding encoding_ = Encoding::kPlain;
   TextDictionary dictionary_;
 };
 
