@@ -93,6 +93,8 @@ class Fold {
   virtual std::int64_t pending_keys() const = 0;  // once Differences has run
 
   virtual const FoldExamples& examples() const = 0;  // of the last Differences
+  // Files that were landed and are not there any more; their rows count as not landed.
+  virtual const std::vector<std::string>& missing_files() const = 0;
 };
 
 }  // namespace tidemark
