@@ -65,6 +65,10 @@ class ParquetEncoder final : public Encoder {
   Status Encode(bool is_last);
   Status EncodeColumn(std::size_t column, std::int64_t group_rows, bool is_last);
   Status EndRowGroup();
+  std::int64_t GroupRoom() const { return options_.row_group_bytes - group_bytes_; }
+  std::int64_t StageRoom() const {
+    return std::max(kStageBytesMin, options_.row_group_bytes / 4) - waiting_bytes_;
+  }
   std::int64_t SliceBytes(const BatchSlice& slice) const;
   std::int64_t RowsThatFit(const BatchSlice& slice) const;
   std::int64_t ExpectedGroupRows() const;
@@ -94,21 +98,19 @@ std::int64_t ParquetEncoder::SliceBytes(const BatchSlice& slice) const {
   return bytes;
 }
 
-// As many rows as neither the row group nor what waits has enough with; at least one.
+// As many rows as both the row group and what waits have room for; at least one.
 std::int64_t ParquetEncoder::RowsThatFit(const BatchSlice& slice) const {
-  const std::int64_t bytes =
-      std::min(options_.row_group_bytes - group_bytes_,
-               std::max(kStageBytesMin, options_.row_group_bytes / 4) - waiting_bytes_);
+  const std::int64_t bytes = std::min(GroupRoom(), StageRoom());
   std::int64_t low = 1;
-  std::int64_t high = std::min({slice.rows, options_.row_group_rows - group_rows_,
-                                kStageRows - waiting_rows_});
+  std::int64_t high = std::min(
+      {slice.rows, options_.row_group_rows - group_rows_, kStageRows - waiting_rows_});
   if (SliceBytes({slice.batch, slice.from, high}) <= bytes) return high;
   while (low < high) {
-    const std::int64_t middle = low + (high - low) / 2;
-    if (SliceBytes({slice.batch, slice.from, middle}) >= bytes) {
-      high = middle;
+    const std::int64_t middle = low + (high - low + 1) / 2;
+    if (SliceBytes({slice.batch, slice.from, middle}) <= bytes) {
+      low = middle;
     } else {
-      low = middle + 1;
+      high = middle - 1;
     }
   }
   return low;
@@ -124,8 +126,12 @@ Status ParquetEncoder::Take(const std::shared_ptr<arrow::RecordBatch>& rows) {
   BatchSlice rest = {rows, 0, rows->num_rows()};
   while (rest.rows > 0) {
     const std::int64_t next = SliceBytes({rows, rest.from, 1});
-    // A value as large as a row group gets one for itself, so that the memory for both never adds up.
-    if (group_rows_ > 0 && next > options_.row_group_bytes - group_bytes_) TRY(EndRowGroup());
+    // A row that does not fit begins a row group of its own rather than adding to what is held.
+    if (group_rows_ > 0 && next > GroupRoom()) {
+      TRY(EndRowGroup());
+    } else if (waiting_rows_ > 0 && next > StageRoom()) {
+      TRY(Encode(false));
+    }
     BatchSlice slice = {rows, rest.from, RowsThatFit(rest)};
     const std::int64_t bytes = SliceBytes(slice);
     rest.from += slice.rows;
@@ -135,10 +141,9 @@ Status ParquetEncoder::Take(const std::shared_ptr<arrow::RecordBatch>& rows) {
     waiting_bytes_ += bytes + array_bytes;
     group_bytes_ += bytes;
     waiting_.push_back(std::move(slice));
-    if (group_rows_ >= options_.row_group_rows || group_bytes_ >= options_.row_group_bytes) {
+    if (group_rows_ >= options_.row_group_rows || GroupRoom() <= 0) {
       TRY(EndRowGroup());
-    } else if (waiting_rows_ >= kStageRows ||
-               waiting_bytes_ >= std::max(kStageBytesMin, options_.row_group_bytes / 4)) {
+    } else if (waiting_rows_ >= kStageRows || StageRoom() <= 0) {
       TRY(Encode(false));
     }
   }

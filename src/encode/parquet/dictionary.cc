@@ -161,8 +161,8 @@ double EstimateDistinct(std::size_t sampled, std::size_t distinct, double rows) 
   const auto n = static_cast<double>(sampled);
   const auto d = static_cast<double>(distinct);
   if (n >= rows) return d;
-  double low = d, high = rows;
-  for (int step = 0; step < 40 && high - low > 1; ++step) {
+  double low = d, high = rows * 1000;  // the latter: as good as unique
+  for (int step = 0; step < 60 && high - low > 1; ++step) {
     const double middle = (low + high) / 2;
     (middle * (1 - std::exp(-n / middle)) < d ? low : high) = middle;
   }
