@@ -87,6 +87,11 @@ std::string Unquoted(std::string_view text) {
   return name;
 }
 
+std::string NameIn(std::string_view sql, const Token& token) {
+  if (token.kind == Token::Kind::kWord) return std::string(TextOf(sql, token));
+  return token.kind == Token::Kind::kQuotedName ? Unquoted(TextOf(sql, token)) : std::string();
+}
+
 std::string TermText(std::string_view sql, std::vector<Token> term) {
   auto is_order = [&](const Token& token) {
     return IsWord(sql, token, "asc") || IsWord(sql, token, "desc");
@@ -125,12 +130,15 @@ IndexSql ParseIndexSql(std::string_view sql) {
   return index;
 }
 
+std::string FirstName(std::string_view sql) {
+  auto tokens = Tokens(sql);
+  return tokens.empty() ? std::string() : NameIn(sql, tokens[0]);
+}
+
 int CountMentions(std::string_view sql, std::string_view identifier) {
   int count = 0;
   for (auto& token : Tokens(sql)) {
-    if (token.kind != Token::Kind::kWord && token.kind != Token::Kind::kQuotedName) continue;
-    auto text = TextOf(sql, token);
-    auto name = token.kind == Token::Kind::kWord ? std::string(text) : Unquoted(text);
+    auto name = NameIn(sql, token);
     if (name.size() == identifier.size() &&
         ::strncasecmp(name.data(), identifier.data(), name.size()) == 0)
       ++count;

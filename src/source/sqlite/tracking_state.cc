@@ -205,7 +205,7 @@ std::string UntrackableBecause(const CatalogTable& table) {
       return "its key uses the collation " + collation + ", which only the application knows";
   }
   auto index = UnforeseeableIndex(table);
-  if (!index.empty()) return "its unique index " + index + " is on an expression over the rowid";
+  if (!index.empty()) return "its unique index " + index + " depends on the rowid through an expression";
   return {};
 }
 

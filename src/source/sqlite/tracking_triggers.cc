@@ -94,12 +94,13 @@ class TriggerTexts {
   }
 
   // By bytes: the collation of a column may be coarser than that of an index.
-  static std::string Moved(const CatalogColumn& column) {
+  std::string Moved(const CatalogColumn& column) const {
     auto name = QuoteIdentifier(column.name);
     auto sql = "NEW." + name + " IS NOT OLD." + name;
     if (!EqualNoCase(column.collation, "BINARY")) sql += " COLLATE BINARY";
     // Only here are 1 and 1.0 two storage classes of one key.
-    if (AffinityOf(column.declared_type) == Affinity::kBlob)
+    bool is_any = table_.is_strict && EqualNoCase(column.declared_type, "ANY");
+    if (is_any || AffinityOf(column.declared_type) == Affinity::kBlob)
       sql += " OR typeof(NEW." + name + ")<>typeof(OLD." + name + ")";
     return sql;
   }
@@ -229,6 +230,16 @@ std::vector<std::string> KeyCollations(const CatalogTable& table) {
   return collations;
 }
 
+// The declarations of all generated columns, which may be made of each other.
+static std::string GeneratedColumns(const CatalogTable& table) {
+  std::string text;
+  for (auto& declaration : ParseIndexSql(table.sql).terms) {
+    auto* column = FindColumn(table, FirstName(declaration));
+    if (column && column->generated != CatalogColumn::Generated::kNo) text += declaration + "\n";
+  }
+  return text;
+}
+
 std::string UnforeseeableIndex(const CatalogTable& table) {
   if (!table.rowid_alias) return {};
   // A BEFORE trigger does not know the rowid that SQLite is about to choose.
@@ -239,8 +250,8 @@ std::string UnforeseeableIndex(const CatalogTable& table) {
       auto* column = ColumnOf(table, index, parsed, i);
       bool is_generated = column && column->generated != CatalogColumn::Generated::kNo;
       if (column && !is_generated) continue;
-      auto& text = is_generated ? table.sql : parsed.terms[i];
-      if (CountMentions(text, alias) > (is_generated ? 1 : 0)) return index.name;
+      auto text = is_generated ? GeneratedColumns(table) : parsed.terms[i];
+      if (CountMentions(text, alias) > 0) return index.name;
     }
   }
   return {};
