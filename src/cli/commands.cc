@@ -1,0 +1,187 @@
+#include "cli/commands.h"
+
+namespace tidemark::cli {
+namespace {
+
+const Option kTo = {.name = "--to",
+                    .value = "DEST",
+                    .text = "where to land: a folder or file:PATH",
+                    .is_path = true};
+const Option kTable = {
+    .name = "--table",
+    .value = "GLOB",
+    .text = "only tables like this: NAME or schema.NAME, with * and ?; repeatable",
+    .is_repeatable = true};
+const Option kExclude = {.name = "--exclude",
+                         .value = "GLOB",
+                         .text = "leave out tables like this; repeatable",
+                         .is_repeatable = true};
+const Option kMode = {
+    .name = "--mode",
+    .value = "MODE",
+    .text = "full, incremental, or full_incremental: changes where possible (default)",
+    .choices = {"full", "incremental", "full_incremental"}};
+const Option kFormat = {.name = "--format",
+                        .value = "FORMAT",
+                        .text = "shape of the files: per_table (default) or unified",
+                        .choices = {"per_table", "unified"}};
+const Option kCompression = {.name = "--compression",
+                             .value = "CODEC",
+                             .text = "zstd (default), snappy, gzip, brotli, lz4 or none",
+                             .choices = {"zstd", "snappy", "gzip", "brotli", "lz4", "none"}};
+const Option kCompressionLevel = {.name = "--compression-level",
+                                  .value = "N",
+                                  .text = "the codec's level (zstd: 1 unless given)"};
+const Option kRowGroupRows = {
+    .name = "--row-group-rows", .value = "N", .text = "rows in one row group (default 500000)"};
+const Option kMaxRowsPerFile = {
+    .name = "--max-rows-per-file", .value = "N", .text = "rows in one file (default 10000000)"};
+const Option kWorkers = {
+    .name = "--workers", .value = "N", .text = "threads that work at once (default: cores)"};
+const Option kMemory = {.name = "--memory",
+                        .value = "SIZE",
+                        .text = "memory to work in, as 128MiB or 1GiB (default 128MiB)"};
+const Option kTempDir = {.name = "--temp-dir",
+                         .value = "DIR",
+                         .text = "where private copies go (default: TMPDIR, else inside DEST)",
+                         .is_path = true};
+const Option kLockTimeout = {.name = "--lock-timeout",
+                             .value = "TIME",
+                             .text =
+                                 "how long to wait for a locked database, as 500ms, 10s or 2m "
+                                 "(default 10s)"};
+const Option kDatabase = {.name = "--database",
+                          .value = "NAME",
+                          .text = "the database's name in paths (default: the file's name)"};
+const Option kAdopt = {
+    .name = "--adopt",
+    .text = "the database has moved: go on with what was landed from its old place"};
+const Option kRetention = {.name = "--retention",
+                           .value = "TIME",
+                           .text = "enable: how long changes are kept, as 12h or 7d (default 7d)"};
+const Option kJson = {.name = "--json", .text = "print one JSON document instead of a table"};
+
+const Option kQuiet = {
+    .name = "--quiet", .short_name = "-q", .text = "print nothing but warnings and errors"};
+const Option kVerbose = {.name = "--verbose",
+                         .short_name = "-v",
+                         .text = "list tables without changes, log what is done"};
+const Option kLogFormat = {.name = "--log-format",
+                           .value = "FORMAT",
+                           .text = "warnings and errors as text (default) or json, a line each",
+                           .choices = {"text", "json"}};
+const Option kNoProgress = {.name = "--no-progress", .text = "no progress bars on a terminal"};
+const Option kHelp = {.name = "--help", .short_name = "-h", .text = "print this"};
+
+const Option* const kEverywhere[] = {&kQuiet, &kVerbose, &kLogFormat, &kNoProgress, &kHelp};
+
+const std::vector<const Option*> kSyncOptions = {&kTo,
+                                                 &kTable,
+                                                 &kExclude,
+                                                 &kMode,
+                                                 &kFormat,
+                                                 &kCompression,
+                                                 &kCompressionLevel,
+                                                 &kRowGroupRows,
+                                                 &kMaxRowsPerFile,
+                                                 &kWorkers,
+                                                 &kMemory,
+                                                 &kTempDir,
+                                                 &kLockTimeout,
+                                                 &kDatabase,
+                                                 &kAdopt,
+                                                 &kJson};
+
+const std::vector<Command>& Table() {
+  static const std::vector<Command> table = {
+      {.name = "sync",
+       .operands = "SOURCE --to DEST",
+       .text = "land tables: everything the first time, then what changed",
+       .details = "SOURCE is a SQLite file, as PATH or sqlite:PATH. DEST is a folder.\n"
+                  "A table of a database with change tracking (tidemark track) costs what changed; "
+                  "any other\n"
+                  "is read whole and compared with what was landed. Running it again after an "
+                  "interruption is\n"
+                  "always safe: a row is landed exactly once.",
+       .options = kSyncOptions,
+       .first_words = {},
+       .examples = {"tidemark sync shop.db --to landing",
+                    "tidemark sync shop.db --to landing --table 'order*' --exclude '*_log'",
+                    "tidemark sync shop.db --to landing --mode full --compression snappy",
+                    "tidemark sync shop.db --to landing --json | jq .rows"}},
+      {.name = "plan",
+       .operands = "SOURCE --to DEST",
+       .text = "what a sync would do for each table, and why; writes nothing",
+       .details = "Takes what sync takes. Rows are estimates.",
+       .options = kSyncOptions,
+       .first_words = {},
+       .examples = {"tidemark plan shop.db --to landing",
+                    "tidemark plan shop.db --to landing --mode full --json"}},
+      {.name = "status",
+       .operands = "DEST",
+       .text = "per table: version, rows, last run, how long until changes expire",
+       .details = "Reads DEST alone; the database is not needed.",
+       .options = {&kJson},
+       .first_words = {},
+       .examples = {"tidemark status landing", "tidemark status landing --json"}},
+      {.name = "verify",
+       .operands = "SOURCE --to DEST",
+       .text = "fold what was landed and compare it with the source, row by row",
+       .details =
+           "Takes what sync takes. Changes that wait for the next sync count as pending, not as\n"
+           "different. Ends with 1 when a table differs.",
+       .options = kSyncOptions,
+       .first_words = {},
+       .examples = {"tidemark verify shop.db --to landing",
+                    "tidemark verify shop.db --to landing --table orders --json"}},
+      {.name = "track",
+       .operands = "enable|disable|status|clean FILE [TABLE...]",
+       .text = "change tracking in a SQLite database, so that a sync costs what changed",
+       .details = "enable   write triggers and a log into FILE (all tables, or those named)\n"
+                  "disable  take them out again\n"
+                  "status   what is tracked, since when, and how many changes are kept\n"
+                  "clean    remove changes that are older than the time they are kept",
+       .options = {&kRetention, &kLockTimeout, &kJson},
+       .first_words = {"enable", "disable", "status", "clean"},
+       .examples = {"tidemark track enable shop.db",
+                    "tidemark track enable shop.db orders customers",
+                    "tidemark track status shop.db", "tidemark track clean shop.db"}},
+      {.name = "completion",
+       .operands = "bash|zsh|fish",
+       .text = "print a script that completes tidemark's command line",
+       .details = {},
+       .options = {},
+       .first_words = {"bash", "zsh", "fish"},
+       .examples = {"source <(tidemark completion bash)",
+                    "tidemark completion fish > ~/.config/fish/completions/tidemark.fish"}},
+      {.name = "version",
+       .operands = "",
+       .text = "print the version, and those of Arrow and SQLite",
+       .details = {},
+       .options = {},
+       .first_words = {},
+       .examples = {"tidemark version"}},
+      {.name = "help",
+       .operands = "[COMMAND]",
+       .text = "print what a command does, its options and examples",
+       .details = {},
+       .options = {},
+       .first_words = {"sync", "plan", "status", "verify", "track", "completion", "version"},
+       .examples = {"tidemark help sync"}},
+  };
+  return table;
+}
+
+}  // namespace
+
+std::span<const Command> Commands() { return Table(); }
+
+const Command* FindCommand(std::string_view name) {
+  for (const auto& command : Table())
+    if (command.name == name) return &command;
+  return nullptr;
+}
+
+std::span<const Option* const> OptionsEverywhere() { return kEverywhere; }
+
+}  // namespace tidemark::cli

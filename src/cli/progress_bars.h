@@ -1,0 +1,44 @@
+#pragma once
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "sync/progress.h"
+
+namespace tidemark::cli {
+
+// One line for each table at work and one for all, on stderr, drawn again ten times a second until
+// destroyed; then they are taken away. Only tables at work are shown, so that thousands fit.
+class ProgressBars final : public Progress {
+ public:
+  ProgressBars();
+  ~ProgressBars() override;
+
+  void Planned(int tables, std::int64_t estimated_rows) override;
+  void Began(const TableName& table, std::int64_t estimated_rows) override;
+  void Advanced(const TableName& table, std::int64_t rows, std::int64_t bytes) override;
+  void Ended(const TableName& table, bool is_ok) override;
+
+ private:
+  struct Work {
+    std::int64_t estimated_rows = 0, rows = 0, bytes = 0, began_us = 0;
+  };
+  std::vector<std::string> Lines(int width, int height) const;
+  void Draw();
+
+  mutable std::mutex mutex_;
+  std::map<TableName, Work> at_work_;
+  Work total_;
+  int tables_ = 0, ended_ = 0, failed_ = 0;
+  int lines_drawn_ = 0;  // used by the drawing thread alone
+  const bool has_colour_;
+  bool is_ending_ = false;
+  std::condition_variable ending_;
+  std::thread drawing_;
+};
+
+}  // namespace tidemark::cli

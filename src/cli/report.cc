@@ -1,0 +1,184 @@
+#include "cli/report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "cli/columns.h"
+#include "cli/output.h"
+#include "cli/quantities.h"
+
+namespace tidemark::cli {
+namespace {
+
+using enum Columns::Align;
+
+constexpr std::int64_t kExpiresSoonSeconds = 86'400;
+
+void PrintProblems(const TableName& name, const std::optional<Error>& error,
+                   const std::vector<std::string>& warnings) {
+  auto of_table = [&](std::string text) {
+    return text.starts_with("table ") ? text : fmt::format("table {}: {}", Display(name), text);
+  };
+  for (const auto& warning : warnings) PrintWarning(of_table(warning));
+  if (error) PrintError({error->kind, of_table(error->message), error->hint});
+}
+
+std::string Tables(std::size_t count) {
+  return fmt::format("{} {}", Grouped(static_cast<std::int64_t>(count)),
+                     count == 1 ? "table" : "tables");
+}
+
+bool IsIdle(const TableReport& table) {
+  return table.outcome == TableOutcome::kOk && table.reason == Reason::kNoChanges;
+}
+
+std::string_view ModeName(const TableReport& table) {
+  return table.is_incremental ? "incremental" : "full";
+}
+
+std::string CountOrDash(std::int64_t count) { return count == 0 ? "-" : Grouped(count); }
+
+struct Outcomes {
+  std::size_t ok = 0, idle = 0, failed = 0, skipped = 0;
+};
+
+Outcomes OutcomesOf(const SyncReport& report) {
+  Outcomes outcomes;
+  for (const auto& table : report.tables) {
+    if (IsIdle(table))
+      ++outcomes.idle;
+    else if (table.outcome == TableOutcome::kOk)
+      ++outcomes.ok;
+    else
+      ++(table.outcome == TableOutcome::kFailed ? outcomes.failed : outcomes.skipped);
+  }
+  return outcomes;
+}
+
+std::string Summed(const SyncReport& report, std::string_view done) {
+  auto outcomes = OutcomesOf(report);
+  auto text = fmt::format("{}: {} {}", Tables(report.tables.size()), outcomes.ok, done);
+  if (outcomes.idle > 0)
+    text += fmt::format(", {} without changes", Grouped(static_cast<std::int64_t>(outcomes.idle)));
+  if (outcomes.skipped > 0) text += fmt::format(", {} skipped", outcomes.skipped);
+  if (outcomes.failed > 0) text += fmt::format(", {} failed", outcomes.failed);
+  return text;
+}
+
+std::string When(std::int64_t us) { return us > 0 ? FormatUtcSeconds(us) : std::string("-"); }
+
+std::string Expiry(const StatusTable& table, std::int64_t now_us) {
+  if (!table.expires_us) return "-";
+  auto left_seconds = (*table.expires_us - now_us) / 1'000'000;
+  if (left_seconds <= 0) return "expired";
+  return "in " + SpanText(left_seconds) + (left_seconds < kExpiresSoonSeconds ? " !" : "");
+}
+
+}  // namespace
+
+void PrintProblems(const SyncReport& report) {
+  for (const auto& table : report.tables) PrintProblems(table.name, table.error, table.warnings);
+}
+
+void PrintProblems(const VerifyReport& report) {
+  for (const auto& table : report.tables) {
+    PrintProblems(table.name, table.error, table.warnings);
+    if (!table.error && !table.is_equal())
+      PrintError(
+          {ErrorKind::kCorrupt,
+           fmt::format("table {}: what was landed differs from the source", Display(table.name)),
+           "a sync with --mode full lands the table again"});
+  }
+}
+
+std::string SyncTable(const SyncReport& report, ShowsIdle shows_idle) {
+  Columns columns({{"table"},
+                   {"status"},
+                   {"mode"},
+                   {"reason"},
+                   {"rows", kRight},
+                   {"inserted", kRight},
+                   {"updated", kRight},
+                   {"deleted", kRight},
+                   {"files", kRight},
+                   {"size", kRight},
+                   {"time", kRight}});
+  for (const auto& table : report.tables) {
+    if (IsIdle(table) && shows_idle == ShowsIdle::kNo) continue;
+    columns.Add({Printable(Display(table.name)), std::string(Name(table.outcome)),
+                 std::string(ModeName(table)), std::string(Name(table.reason)), Grouped(table.rows),
+                 CountOrDash(table.inserted), CountOrDash(table.updated),
+                 CountOrDash(table.deleted), fmt::format("{}", table.files.size()),
+                 SizeText(table.bytes), DurationText(table.duration_us)});
+  }
+  return (columns.is_empty() ? "" : columns.Text()) +
+         fmt::format("{}; {} rows, {} in {}\n", Summed(report, "landed"), Grouped(report.rows()),
+                     SizeText(report.bytes()), DurationText(report.duration_us));
+}
+
+std::string PlanTable(const SyncReport& report, ShowsIdle shows_idle) {
+  Columns columns({{"table"}, {"status"}, {"mode"}, {"reason"}, {"rows, about", kRight}});
+  for (const auto& table : report.tables) {
+    if (IsIdle(table) && shows_idle == ShowsIdle::kNo) continue;
+    columns.Add({Printable(Display(table.name)), std::string(Name(table.outcome)),
+                 std::string(ModeName(table)), std::string(Name(table.reason)),
+                 table.rows < 0 ? "?" : Grouped(table.rows)});
+  }
+  return (columns.is_empty() ? "" : columns.Text()) + Summed(report, "to land") + "\n";
+}
+
+std::string VerifyTableText(const VerifyReport& report) {
+  Columns columns({{"table"},
+                   {"result"},
+                   {"source", kRight},
+                   {"landed", kRight},
+                   {"missing", kRight},
+                   {"extra", kRight},
+                   {"different", kRight},
+                   {"pending", kRight}});
+  std::string examples;
+  for (const auto& table : report.tables) {
+    columns.Add({Printable(Display(table.name)),
+                 table.error        ? "failed"
+                 : table.is_equal() ? "equal"
+                                    : "differs",
+                 Grouped(table.rows_source), Grouped(table.rows_landed), CountOrDash(table.missing),
+                 CountOrDash(table.extra), CountOrDash(table.different),
+                 CountOrDash(table.pending)});
+    for (const auto& example : table.examples)
+      examples += fmt::format("  {}: {}\n", Printable(Display(table.name)), Printable(example));
+  }
+  auto failed = static_cast<std::size_t>(report.failed());
+  auto text = columns.is_empty() ? std::string() : columns.Text();
+  if (!examples.empty()) text += "for example:\n" + examples;
+  return text + fmt::format("{}: {} equal, {} not; {}\n", Tables(report.tables.size()),
+                            report.tables.size() - failed, failed,
+                            DurationText(report.duration_us));
+}
+
+std::string StatusTableText(const std::vector<StatusTable>& tables, std::int64_t now_us) {
+  Columns columns({{"table"},
+                   {"version", kRight},
+                   {"rows", kRight},
+                   {"files", kRight},
+                   {"last run"},
+                   {"mode"},
+                   {"reason"},
+                   {"in step until"},
+                   {"changes expire"}});
+  for (const auto& table : tables) {
+    if (table.error) {
+      columns.Add({Printable(table.name.name), "?", "?", "?", "-", "-", "-", "-", "-"});
+      continue;
+    }
+    auto name = fmt::format("{}.{}", table.name.database, Display(table.name));
+    columns.Add({Printable(name), Grouped(table.version), Grouped(table.live_rows),
+                 Grouped(table.live_files), When(table.last_run_us), table.last_mode,
+                 table.last_reason, When(table.checked_us), Expiry(table, now_us)});
+  }
+  return (columns.is_empty() ? "" : columns.Text()) + Tables(tables.size()) + "\n";
+}
+
+}  // namespace tidemark::cli

@@ -1,0 +1,126 @@
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+#include "cli/report.h"
+
+namespace tidemark::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string Dump(const Json& document) {
+  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+double Seconds(std::int64_t us) { return static_cast<double>(us) / 1e6; }
+
+Json ErrorJson(const std::optional<Error>& error) {
+  if (!error) return nullptr;
+  return {{"kind", Name(error->kind)},
+          {"message", error->message},
+          {"hint", error->hint.empty() ? Json(nullptr) : Json(error->hint)}};
+}
+
+Json Named(const TableName& name) {
+  return {{"database", name.database}, {"schema", name.schema}, {"table", name.name}};
+}
+
+template <class T>
+Json OrNull(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json Planned(const TableReport& table) {
+  auto json = Named(table.name);
+  json["status"] = Name(table.outcome);
+  json["mode"] = table.is_incremental ? "incremental" : "full";
+  json["reason"] = Name(table.reason);
+  json["rows"] = table.rows < 0 ? Json(nullptr) : Json(table.rows);
+  return json;
+}
+
+Json TimeOrNull(std::int64_t us) { return us > 0 ? Json(FormatUtcSeconds(us)) : Json(nullptr); }
+
+}  // namespace
+
+std::string SyncJson(const SyncReport& report) {
+  Json document = {{"run_id", report.run_id},
+                   {"started_at", FormatUtcSeconds(report.started_us)},
+                   {"duration_seconds", Seconds(report.duration_us)},
+                   {"rows", report.rows()},
+                   {"bytes", report.bytes()},
+                   {"failed", report.failed()},
+                   {"tables", Json::array()}};
+  for (const auto& table : report.tables) {
+    auto json = Planned(table);
+    json["inserted"] = table.inserted;
+    json["updated"] = table.updated;
+    json["deleted"] = table.deleted;
+    json["version"] = table.version;
+    json["since_version"] = OrNull(table.since_version);
+    json["bytes"] = table.bytes;
+    json["files"] = table.files;
+    json["duration_seconds"] = Seconds(table.duration_us);
+    json["error"] = ErrorJson(table.error);
+    json["warnings"] = table.warnings;
+    document["tables"].push_back(std::move(json));
+  }
+  return Dump(document);
+}
+
+std::string PlanJson(const SyncReport& report) {
+  Json document = {{"failed", report.failed()}, {"tables", Json::array()}};
+  for (const auto& table : report.tables) {
+    auto json = Planned(table);
+    json["version"] = table.version;
+    json["since_version"] = OrNull(table.since_version);
+    json["error"] = ErrorJson(table.error);
+    json["warnings"] = table.warnings;
+    document["tables"].push_back(std::move(json));
+  }
+  return Dump(document);
+}
+
+std::string VerifyJson(const VerifyReport& report) {
+  Json document = {{"duration_seconds", Seconds(report.duration_us)},
+                   {"failed", report.failed()},
+                   {"tables", Json::array()}};
+  for (const auto& table : report.tables) {
+    auto json = Named(table.name);
+    json["status"] = table.error ? "failed" : table.is_equal() ? "equal" : "different";
+    json["rows_source"] = table.rows_source;
+    json["rows_landed"] = table.rows_landed;
+    json["missing"] = table.missing;
+    json["extra"] = table.extra;
+    json["different"] = table.different;
+    json["pending"] = table.pending;
+    json["examples"] = table.examples;
+    json["error"] = ErrorJson(table.error);
+    json["warnings"] = table.warnings;
+    document["tables"].push_back(std::move(json));
+  }
+  return Dump(document);
+}
+
+std::string StatusJson(const std::vector<StatusTable>& tables, std::int64_t now_us) {
+  Json document = {{"tables", Json::array()}};
+  for (const auto& table : tables) {
+    auto json = Named(table.name);
+    json["version"] = table.version;
+    json["rows"] = table.live_rows;
+    json["files"] = table.live_files;
+    json["last_run"] = {{"run_id", table.last_run_id},
+                        {"mode", table.last_mode},
+                        {"reason", table.last_reason},
+                        {"finished_at", TimeOrNull(table.last_run_us)}};
+    json["checked_at"] = TimeOrNull(table.checked_us);
+    json["expires_at"] = table.expires_us ? TimeOrNull(*table.expires_us) : Json(nullptr);
+    json["expires_in_seconds"] =
+        table.expires_us ? Json((*table.expires_us - now_us) / 1'000'000) : Json(nullptr);
+    json["error"] = ErrorJson(table.error);
+    document["tables"].push_back(std::move(json));
+  }
+  return Dump(document);
+}
+
+}  // namespace tidemark::cli

@@ -1,0 +1,34 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "cli/output.h"
+#include "cli/report.h"
+#include "cli/run.h"
+
+namespace tidemark::cli {
+
+int RunStatus(const Arguments& arguments) {
+  StopOnSignal signals;
+  if (auto expected = arguments.ExpectOperands(1, 1); !expected)
+    return EndWith(expected.error(), signals);
+  const auto& to = arguments.operands().front();
+  auto store = OpenStore(to, {.is_read_only = true});
+  if (!store) return EndWith(Opening(to, std::move(store.error())), signals);
+  auto tables = ReadStatus(**store);
+  if (!tables) return EndWith(tables.error(), signals);
+  bool is_broken = false;
+  for (const auto& table : *tables) {
+    if (table.error) PrintError(*table.error);
+    is_broken |= table.error.has_value();
+  }
+  auto now_us = SystemClock().NowUs();
+  auto text = arguments.Has("--json")    ? StatusJson(*tables, now_us)
+              : arguments.Has("--quiet") ? std::string()
+                                         : StatusTableText(*tables, now_us);
+  if (!PrintResult(text)) return kSomeFailed;
+  return is_broken ? kSomeFailed : kAllDone;
+}
+
+}  // namespace tidemark::cli
