@@ -17,7 +17,7 @@
 namespace tidemark {
 namespace {
 
-constexpr std::int64_t kMemoryBytesMin = 1 << 20;
+constexpr std::int64_t kMemoryBytesMin = 256 << 10;
 constexpr std::int64_t kPartitionsMin = 16, kPartitionsMax = 256;
 constexpr std::int64_t kTableBytesPerRow = 96;
 constexpr std::int64_t kOutputRowsMax = 16'384;

@@ -7,7 +7,7 @@ namespace tidemark {
 namespace {
 
 constexpr std::size_t kSlotsMin = 256;
-constexpr std::size_t kTextBlockBytes = 16 << 10;
+constexpr std::size_t kTextBlockBytes = 4 << 10;
 
 }  // namespace
 

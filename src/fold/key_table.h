@@ -33,7 +33,7 @@ class KeyTable {
   Entry& at(std::size_t i) { return blocks_[i / kBlockEntries][i % kBlockEntries]; }
 
  private:
-  static constexpr std::size_t kBlockEntries = 512;
+  static constexpr std::size_t kBlockEntries = 128;
 
   void Grow();
   const char* Keep(std::string_view bytes);
