@@ -96,7 +96,8 @@ Fitted Fit(const Column& asked, bool had_class, bool may_follow_values, const Se
   if (id == arrow::Type::STRING || id == arrow::Type::BINARY)
     if (!may_follow_values) return any(id == arrow::Type::BINARY);
   if (!seen.has_text && !seen.has_blob) {
-    if (id != arrow::Type::DOUBLE && Holds(arrow::Type::INT64, seen)) return {arrow::int64(), false};
+    bool may_be_integers = id != arrow::Type::DOUBLE || may_follow_values;
+    if (may_be_integers && Holds(arrow::Type::INT64, seen)) return {arrow::int64(), false};
     if (Holds(arrow::Type::DOUBLE, seen)) return {arrow::float64(), false};
   }
   if (may_follow_values) {
