@@ -103,7 +103,9 @@ std::expected<Run, OpenFailure> OpenRun(const Arguments& arguments, Writes write
   auto store = OpenStore(*to, {.is_read_only = writes == Writes::kNo});
   if (!store) return std::unexpected(Opening(*to, std::move(store.error())));
   run.store = std::move(*store);
-  source_options->temp_dir = TempDir(run.options.temp_dir, *run.store);
+  // A plan copies nothing, so it need not make a folder to copy to.
+  if (arguments.command().name != "plan")
+    source_options->temp_dir = TempDir(run.options.temp_dir, *run.store);
   auto source = OpenSource(from, *source_options);
   if (!source) return std::unexpected(Opening(from, std::move(source.error())));
   run.source = std::move(*source);
