@@ -27,17 +27,16 @@ std::optional<std::string> BytesOfHex(const std::string& hex) {
   return bytes;
 }
 
-// {"i": 5}, {"r": bits of the double}, {"t": hex}, {"b": hex}, null. Text as hex, as it may be no UTF-8.
+// {"i": 5}, {"r": bits of the double}, {"t": hex}, {"b": hex}. Text as hex, as it may be no UTF-8.
 Json JsonOf(const KeyValue& value) {
   if (auto* integer = std::get_if<std::int64_t>(&value)) return {{"i", *integer}};
   if (auto* real = std::get_if<double>(&value))
     return {{"r", std::bit_cast<std::int64_t>(*real)}};
   if (auto* text = std::get_if<std::string>(&value)) return {{"t", HexOf(*text)}};
-  if (auto* blob = std::get_if<Blob>(&value)) return {{"b", HexOf(blob->bytes)}};
-  return nullptr;
+  return {{"b", HexOf(std::get<Blob>(value).bytes)}};
 }
 
-Json JsonOf(const KeyValues& values) {
+Json JsonOf(const KeyTuple& values) {
   auto array = Json::array();
   for (const auto& value : values) array.push_back(JsonOf(value));
   return array;
@@ -48,7 +47,6 @@ std::unexpected<Error> BadToken() {
 }
 
 Result<KeyValue> KeyValueOf(const Json& json) {
-  if (json.is_null()) return KeyValue();
   if (!json.is_object() || json.size() != 1) return BadToken();
   const auto& [name, value] = *json.items().begin();
   if (value.is_number_integer()) {
@@ -63,19 +61,17 @@ Result<KeyValue> KeyValueOf(const Json& json) {
   return BadToken();
 }
 
-Result<KeyValues> KeyValuesOf(const Json& json, const char* name) {
-  KeyValues values;
+Result<KeyTuple> KeyTupleOf(const Json& json, const char* name) {
   auto array = json.find(name);
-  if (array == json.end()) return values;
-  if (!array->is_array()) return BadToken();
+  if (array == json.end() || !array->is_array()) return BadToken();
+  KeyTuple values;
   for (const auto& value : *array) values.push_back(TRY(KeyValueOf(value)));
   return values;
 }
 
-Result<std::int64_t> IntOf(const Json& json, const char* name, std::int64_t otherwise) {
+Result<std::int64_t> IntOf(const Json& json, const char* name) {
   auto value = json.find(name);
-  if (value == json.end()) return otherwise;
-  if (!value->is_number_integer()) return BadToken();
+  if (value == json.end() || !value->is_number_integer()) return BadToken();
   return value->get<std::int64_t>();
 }
 
@@ -95,77 +91,7 @@ std::string ListOfKey(const CatalogTable& table) {
   return list;
 }
 
-// The keys of every target_rows-th row, without the first one.
-Result<std::vector<KeyValues>> WalkKeys(Connection& connection, const std::string& sql,
-                                        std::int64_t target_rows, const std::stop_token& stop) {
-  auto rows = TRY(connection.Prepare(sql));
-  int columns = sqlite3_column_count(rows.raw());
-  std::vector<KeyValues> keys;
-  for (std::int64_t row = 0; TRY(rows.Step()); ++row) {
-    if (row % kRowsPerStopCheck == 0 && stop.stop_requested())
-      return Fail(ErrorKind::kCancelled, "stopped");
-    if (row == 0 || row % target_rows != 0) continue;
-    KeyValues key;
-    for (int i = 0; i < columns; ++i) key.push_back(ReadKeyValue(rows.raw(), i));
-    keys.push_back(std::move(key));
-  }
-  return keys;
-}
-
-std::vector<SliceBounds> RowidSlices(const std::vector<KeyValues>& keys) {
-  std::vector<SliceBounds> slices(1);
-  slices[0].kind = SliceBounds::Kind::kRowid;
-  for (const auto& key : keys) {
-    auto first = std::get<std::int64_t>(key[0]);
-    slices.back().last_rowid = first - 1;  // never the lowest: an earlier row stands before it
-    slices.push_back({.kind = SliceBounds::Kind::kRowid, .first_rowid = first, .from = {}, .to = {}});
-  }
-  return slices;
-}
-
-std::vector<SliceBounds> KeySlices(std::vector<KeyValues> keys) {
-  std::vector<SliceBounds> slices(1);
-  slices[0].kind = SliceBounds::Kind::kKey;
-  for (auto& key : keys) {
-    slices.back().to = key;
-    slices.push_back({.kind = SliceBounds::Kind::kKey, .from = std::move(key), .to = {}});
-  }
-  return slices;
-}
-
-}  // namespace
-
-std::string TokenOf(const SliceBounds& bounds) {
-  auto json = Json::object();
-  if (bounds.kind == SliceBounds::Kind::kRowid) {
-    json["first"] = bounds.first_rowid;
-    json["last"] = bounds.last_rowid;
-  } else if (bounds.kind == SliceBounds::Kind::kKey) {
-    json["from"] = JsonOf(bounds.from);
-    json["to"] = JsonOf(bounds.to);
-  }
-  return json.dump();
-}
-
-Result<SliceBounds> ParseToken(const std::string& token) {
-  auto json = Json::parse(token, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return BadToken();
-  SliceBounds bounds;
-  if (json.contains("first")) {
-    bounds.kind = SliceBounds::Kind::kRowid;
-    bounds.first_rowid = TRY(IntOf(json, "first", INT64_MIN));
-    bounds.last_rowid = TRY(IntOf(json, "last", INT64_MAX));
-  } else if (json.contains("from")) {
-    bounds.kind = SliceBounds::Kind::kKey;
-    bounds.from = TRY(KeyValuesOf(json, "from"));
-    bounds.to = TRY(KeyValuesOf(json, "to"));
-  } else if (!json.empty()) {
-    return BadToken();
-  }
-  return bounds;
-}
-
-KeyValue ReadKeyValue(sqlite3_stmt* statement, int column) {
+KeyValue KeyValueOf(sqlite3_stmt* statement, int column) {
   auto bytes = [&](const void* start) {
     auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, column));
     return start ? std::string(static_cast<const char*>(start), size) : std::string();
@@ -177,48 +103,96 @@ KeyValue ReadKeyValue(sqlite3_stmt* statement, int column) {
       return sqlite3_column_double(statement, column);
     case SQLITE_TEXT:
       return bytes(sqlite3_column_text(statement, column));
-    case SQLITE_BLOB:
-      return Blob{bytes(sqlite3_column_blob(statement, column))};
     default:
-      return std::monostate();
+      return Blob{bytes(sqlite3_column_blob(statement, column))};
   }
 }
 
-Status BindKeyValue(Statement& statement, int index, const KeyValue& value) {
-  int code = SQLITE_OK;
-  if (auto* integer = std::get_if<std::int64_t>(&value)) {
-    code = sqlite3_bind_int64(statement.raw(), index, *integer);
-  } else if (auto* real = std::get_if<double>(&value)) {
-    code = sqlite3_bind_double(statement.raw(), index, *real);
-  } else if (auto* text = std::get_if<std::string>(&value)) {
-    code = sqlite3_bind_text64(statement.raw(), index, text->data(), text->size(),
-                               SQLITE_TRANSIENT, SQLITE_UTF8);
-  } else if (auto* blob = std::get_if<Blob>(&value)) {
-    code = sqlite3_bind_blob64(statement.raw(), index, blob->bytes.data(), blob->bytes.size(),
-                               SQLITE_TRANSIENT);
-  } else {
-    code = sqlite3_bind_null(statement.raw(), index);
+// The keys of every target_rows-th row that others follow.
+Result<std::vector<KeyTuple>> WalkKeys(Connection& connection, const std::string& sql,
+                                       std::int64_t target_rows, const std::stop_token& stop) {
+  auto rows = TRY(connection.Prepare(sql));
+  int columns = sqlite3_column_count(rows.raw());
+  std::vector<KeyTuple> keys;
+  KeyTuple key;
+  for (std::int64_t row = 1; TRY(rows.Step()); ++row) {
+    if (row % kRowsPerStopCheck == 0 && stop.stop_requested())
+      return Fail(ErrorKind::kCancelled, "stopped");
+    if (!key.empty()) keys.push_back(std::exchange(key, {}));
+    if (row % target_rows != 0) continue;
+    for (int i = 0; i < columns; ++i) key.push_back(KeyValueOf(rows.raw(), i));
   }
-  if (code != SQLITE_OK) return Fail(ErrorOf(sqlite3_db_handle(statement.raw()), code));
-  return {};
+  return keys;
 }
 
-Result<std::vector<SliceBounds>> SplitByWalk(Connection& connection, const CatalogTable& table,
-                                             std::int64_t target_rows,
-                                             const std::stop_token& stop) {
-  std::vector<SliceBounds> whole(1);
-  bool is_rowid_table = !table.rowid_name.empty();
-  if (table.kind == CatalogTable::Kind::kVirtual) return whole;
-  if (!is_rowid_table && !table.is_without_rowid) return whole;
-  whole[0].kind = is_rowid_table ? SliceBounds::Kind::kRowid : SliceBounds::Kind::kKey;
-  if (target_rows <= 0 || TRY(MostRows(connection, table)) <= target_rows) return whole;
-  auto columns = is_rowid_table ? table.rowid_name : ListOfKey(table);
+std::vector<RowRange> RowidRanges(const std::vector<KeyTuple>& last_keys) {
+  std::vector<RowRange> ranges;
+  RowidRange range;
+  for (const auto& key : last_keys) {
+    range.last = std::get<std::int64_t>(key[0]);
+    ranges.push_back(range);
+    range = {.first = range.last + 1};  // never beyond the highest: a later row follows
+  }
+  ranges.push_back(range);
+  return ranges;
+}
+
+std::vector<RowRange> KeyRanges(std::vector<KeyTuple> last_keys) {
+  std::vector<RowRange> ranges;
+  KeyRange range;
+  for (auto& key : last_keys) {
+    range.up_to = key;
+    ranges.push_back(std::move(range));
+    range = {.after = std::move(key), .up_to = {}};
+  }
+  ranges.push_back(std::move(range));
+  return ranges;
+}
+
+}  // namespace
+
+std::string TokenOf(const RowRange& range) {
+  auto json = Json::object();
+  if (auto* rowids = std::get_if<RowidRange>(&range)) {
+    json["first"] = rowids->first;
+    json["last"] = rowids->last;
+  } else if (auto* keys = std::get_if<KeyRange>(&range)) {
+    json["after"] = JsonOf(keys->after);
+    json["up_to"] = JsonOf(keys->up_to);
+  }
+  return json.dump();
+}
+
+Result<RowRange> ParseToken(const std::string& token) {
+  auto json = Json::parse(token, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return BadToken();
+  if (json.empty()) return RowRange();
+  if (json.contains("first"))
+    return RowidRange{.first = TRY(IntOf(json, "first")), .last = TRY(IntOf(json, "last"))};
+  return KeyRange{.after = TRY(KeyTupleOf(json, "after")), .up_to = TRY(KeyTupleOf(json, "up_to"))};
+}
+
+RowRange WholeRange(const CatalogTable& table) {
+  if (table.kind == CatalogTable::Kind::kVirtual) return RowRange();
+  if (!table.rowid_name.empty()) return RowidRange();
+  if (table.is_without_rowid) return KeyRange();
+  return RowRange();
+}
+
+Result<std::vector<RowRange>> SplitByWalk(Connection& connection, const CatalogTable& table,
+                                          std::int64_t target_rows, const std::stop_token& stop) {
+  auto whole = WholeRange(table);
+  bool has_order = !std::holds_alternative<std::monostate>(whole);
+  if (!has_order || target_rows <= 0 || TRY(MostRows(connection, table)) <= target_rows)
+    return std::vector{whole};
+  bool by_rowid = std::holds_alternative<RowidRange>(whole);
+  auto columns = by_rowid ? table.rowid_name : ListOfKey(table);
   // `not indexed` keeps to the table's own tree, whose order is the order of the slices.
   auto keys = TRY(WalkKeys(connection,
                            "select " + columns + " from main." + QuoteIdentifier(table.name) +
                                " not indexed order by " + columns,
                            target_rows, stop));
-  return is_rowid_table ? RowidSlices(keys) : KeySlices(std::move(keys));
+  return by_rowid ? RowidRanges(keys) : KeyRanges(std::move(keys));
 }
 
 }  // namespace tidemark::sqlite

@@ -8,6 +8,7 @@
 #include "source/sqlite/current_cut.h"
 #include "source/sqlite/describe.h"
 #include "source/sqlite/slice_stream.h"
+#include "source/sqlite/slices.h"
 #include "source/sqlite/spool.h"
 #include "source/sqlite/tracking.h"
 
@@ -51,9 +52,6 @@ class SqliteSnapshot final : public Snapshot {
                          TableStatus& status) const;
   Result<bool> SpoolAll(std::span<const ReadPlan> plans);
   Result<std::unique_ptr<Spool>> SpoolOne(Connection& connection, const ReadPlan& plan) const;
-  StreamLimits Limits() const {
-    return {.rows = options_.batch_rows, .bytes = options_.batch_bytes, .stop = options_.stop};
-  }
 
   const SourceOptions options_;
   const std::string database_;
@@ -155,17 +153,19 @@ Result<std::unique_ptr<Spool>> SqliteSnapshot::SpoolOne(Connection& connection,
 
 Result<std::vector<Slice>> SqliteSnapshot::Split(const Table& table, std::int64_t target_rows) {
   const auto* catalog = TRY(Find(table.name));
-  auto bounds = TRY(cut_.WithControl([&](Connection& connection) {
+  auto ranges = TRY(cut_.WithControl([&](Connection& connection) {
     return SplitByWalk(connection, *catalog, target_rows, options_.stop);
   }));
   std::vector<Slice> slices;
-  for (const auto& slice : bounds) slices.push_back({.token = TokenOf(slice)});
+  for (const auto& range : ranges) slices.push_back({.token = TokenOf(range)});
   return slices;
 }
 
 Result<std::unique_ptr<BatchStream>> SqliteSnapshot::Read(const Table& table, const Slice& slice) {
   const auto* catalog = TRY(Find(table.name));
-  return OpenSlice(cut_, *catalog, table, TRY(ParseToken(slice.token)), Limits());
+  auto range = TRY(ParseToken(slice.token));
+  return OpenSlice(cut_, *catalog, table, range,
+                   {.rows = options_.batch_rows, .bytes = options_.batch_bytes}, options_.stop);
 }
 
 Result<std::unique_ptr<BatchStream>> SqliteSnapshot::Changes(const Table& table,
@@ -177,7 +177,10 @@ Result<std::unique_ptr<BatchStream>> SqliteSnapshot::Changes(const Table& table,
     return (*spooled->second)->Replay();
   }
   const auto* tracked = TRY(FindTracked(*catalog));
-  return OpenMovableChanges(cut_, *catalog, table, *tracked, version, Limits());
+  return OpenMovableChanges(
+      cut_,
+      {.catalog = *catalog, .table = table, .tracked = *tracked, .since_version = version},
+      {.rows = options_.batch_rows, .bytes = options_.batch_bytes}, options_.stop);
 }
 
 Result<Table> SqliteSnapshot::Refit(const Table& table) {
