@@ -9,9 +9,11 @@ bool IsUtf8(std::string_view text) {
   std::size_t i = 0;
   while (i < text.size()) {
     auto byte = static_cast<unsigned char>(text[i]);
-    int more = byte < 0x80 ? 0 : byte >= 0xc2 && byte < 0xe0 ? 1 : (byte & 0xf0) == 0xe0 ? 2
-               : byte >= 0xf0 && byte < 0xf5                 ? 3
-                                                             : -1;
+    int more = byte < 0x80                   ? 0
+               : byte >= 0xc2 && byte < 0xe0 ? 1
+               : (byte & 0xf0) == 0xe0       ? 2
+               : byte >= 0xf0 && byte < 0xf5 ? 3
+                                             : -1;
     if (more < 0 || i + static_cast<std::size_t>(more) >= text.size()) return false;
     std::uint32_t code = more == 0 ? byte : byte & (0x3fu >> more);
     for (int k = 1; k <= more; ++k) {

@@ -10,6 +10,7 @@ namespace tidemark {
 namespace {
 
 constexpr int kPageKeys = 1000;
+constexpr int kFinishAttemptsMax = 10;
 
 bool IsFinished(const LandedState& state) { return state.pending.empty() && state.remove.empty(); }
 
@@ -43,7 +44,7 @@ Result<Landing> Landing::Take(ObjectStore& store, TableLayout layout, std::strin
   } else if (stored.error().kind != ErrorKind::kNotFound) {
     return Fail(stored.error());
   }
-  if (!IsFinished(landing.state_)) TRY(landing.FinishCommitted());  // or a conflict below
+  if (!IsFinished(landing.state_)) TRY(landing.FinishCommitted());
   auto next = landing.state_;
   ++next.epoch;
   next.run_id = std::move(run_id);
@@ -59,8 +60,8 @@ Status Landing::Replace(const LandedState& next, Failpoint before, Failpoint aft
   auto text = Serialize(next);
   auto put = [&]() -> Result<std::string> {
     TRY(Hit(before));
-    auto etag = TRY(store_->Put(layout_.StateKey(), text,
-                                {.if_absent = etag_.empty(), .if_etag = etag_}));
+    auto etag =
+        TRY(store_->Put(layout_.StateKey(), text, {.if_absent = etag_.empty(), .if_etag = etag_}));
     TRY(Hit(after));
     return etag;
   };
@@ -110,8 +111,8 @@ Status Landing::DiscardSealed() {
   return {};
 }
 
-// The data files that a run which replaces the table makes obsolete: ours by their timestamp, and those
-// of an adopted folder by their shape. What a user put there stays.
+// The data files that a run which replaces the table makes obsolete: ours by their timestamp, and
+// those of an adopted folder by their shape. What a user put there stays.
 Result<std::vector<std::string>> Landing::OlderFiles() const {
   std::vector<std::string> older;
   std::string after;
@@ -165,7 +166,11 @@ Status Landing::Commit(LandingCommit commit) {
   TRY(ReplaceCommitted(next));
   sealed_.clear();
   // The run is a success from here on, whatever comes.
-  if (auto finished = FinishCommitted(); !finished)
+  auto finished = FinishCommitted();
+  state_ = std::move(next);
+  state_.pending.clear();
+  state_.remove.clear();
+  if (!finished)
     Log(LogLevel::kWarning, layout_.StateKey() +
                                 ": committed, but not all of it is visible yet; the next sync "
                                 "will finish it: " +
@@ -173,25 +178,26 @@ Status Landing::Commit(LandingCommit commit) {
   return {};
 }
 
-// Leaves etag_ empty when the commit happened and another run went on from it.
 Status Landing::ReplaceCommitted(const LandedState& next) {
   auto replaced = Replace(next, Failpoint::state_before_commit, Failpoint::state_after_commit);
   if (replaced) return {};
-  auto stored = Peek(*store_, layout_);
+  auto stored = store_->Get(layout_.StateKey());
   if (!stored) {
     // Not even a conflict is sure now: the store may have repeated a write that had happened.
     auto error = std::move(replaced).error();
     if (error.kind == ErrorKind::kConflict) error.kind = ErrorKind::kUnavailable;
     return Fail(std::move(error).While("whether the commit happened is not known"));
   }
-  if (stored->epoch >= next.epoch && stored->last_run == next.last_run &&
-      stored->position == next.position) {
-    state_ = next;
-    etag_.clear();
+  auto state = TRY(ParseStored(*stored, layout_));
+  if (state.epoch >= next.epoch && state.last_run == next.last_run &&
+      state.position == next.position) {
+    // It happened, and another run has gone on from it.
+    state_ = std::move(state);
+    etag_ = stored->etag;
     return {};
   }
-  // Only a conflict says for sure that it did not happen; after anything else what is sealed stays for
-  // the next Take, or its sweep, to settle.
+  // Only a conflict says for sure that it did not happen; after anything else what is sealed stays
+  // for the next Take, or its sweep, to settle.
   if (replaced.error().kind == ErrorKind::kConflict)
     if (auto discarded = DiscardSealed(); !discarded)
       Log(LogLevel::kWarning, "left for the next sync to sweep: " + discarded.error().message);
@@ -220,39 +226,23 @@ Status Landing::PublishAndClear() {
   return Fail(ErrorKind::kConflict, layout_.StateKey() + ": another run has taken the table");
 }
 
-// After the commit anyone may do this, several at once: what fails because another run has done it
-// already is done.
+// After the commit anyone may do this, several at once. Who finds that another run went on
+// meanwhile goes on from what is stored: that run's work may be finished by us as well, and its
+// views, which we may just have overwritten with older ones, are written again.
 Status Landing::FinishCommitted() {
-  Status done = Fail(ErrorKind::kConflict, layout_.StateKey());
-  if (!etag_.empty()) done = PublishAndClear();
-  if (done) return {};
-  auto stored = Peek(*store_, layout_);
-  if (stored && (stored->epoch > state_.epoch ||
-                 (stored->epoch == state_.epoch && !IsFinished(state_) && IsFinished(*stored)))) {
-    if (auto restored = RestoreViews(); !restored)
-      Log(LogLevel::kWarning, layout_.WatermarkPrefix() +
-                                  ": may show an older run until the next sync: " +
-                                  restored.error().message);
-    return {};
+  for (int attempt = 0;; ++attempt) {
+    auto done = PublishAndClear();
+    if (done) return {};
+    auto stored = store_->Get(layout_.StateKey());
+    if (!stored || stored->etag == etag_ || attempt == kFinishAttemptsMax) {
+      if (done.error().kind == ErrorKind::kCorrupt)
+        done.error().hint = "a committed file is lost: remove " + layout_.StateKey() + " and " +
+                            layout_.DataPrefix() + " and land the table again";
+      return done;
+    }
+    state_ = TRY(ParseStored(*stored, layout_));
+    etag_ = stored->etag;
   }
-  if (done.error().kind == ErrorKind::kCorrupt)
-    done.error().hint = "a committed file is lost: remove " + layout_.StateKey() + " and " +
-                        layout_.DataPrefix() + " and land the table again";
-  return done;
-}
-
-// We wrote the views of a state that another run has left behind, perhaps over its own. They are
-// written again from what is stored until nothing moved while we wrote.
-Status Landing::RestoreViews() {
-  for (int attempt = 0; attempt < 10; ++attempt) {
-    auto stored = TRY(store_->Get(layout_.StateKey()));
-    auto state = TRY(ParseStored(stored, layout_));
-    // Whoever finishes that commit writes the views after this moment.
-    if (!IsFinished(state) || state.last_run.run_id.empty()) return {};
-    TRY(WriteViews(*store_, layout_, state));
-    if (TRY(store_->Get(layout_.StateKey())).etag == stored.etag) return {};
-  }
-  return Fail(ErrorKind::kConflict, layout_.StateKey() + ": other runs keep taking the table");
 }
 
 }  // namespace tidemark

@@ -83,7 +83,6 @@ class Landing {
   Status Replace(const LandedState& next, Failpoint before, Failpoint after);
   Status FinishCommitted();
   Status PublishAndClear();
-  Status RestoreViews();
   Status Sweep();
 
   ObjectStore* store_;

@@ -6,7 +6,7 @@
 namespace tidemark {
 namespace {
 
-constexpr std::size_t kTimestampBytes = 23;
+constexpr std::size_t kTimestampBytes = sizeof("20261121T112805123456Z") - 1;
 // Leaves room for timestamp, part and extension within the 255 bytes of a file's name.
 constexpr std::size_t kNameBytesMax = 200;
 

@@ -59,8 +59,7 @@ Result<std::optional<std::string>> WithManifestEntry(std::string_view text,
 }
 
 // Shared by all tables of a destination, so replaced under its etag until nobody came between.
-Status WriteManifestEntry(ObjectStore& store, const TableLayout& layout,
-                          const LandedState& state) {
+Status WriteManifestEntry(ObjectStore& store, const TableLayout& layout, const LandedState& state) {
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
     auto stored = TRY(GetIfThere(store, kManifest));
     auto text = WithManifestEntry(stored ? stored->bytes : std::string(), layout, state);
@@ -68,9 +67,10 @@ Status WriteManifestEntry(ObjectStore& store, const TableLayout& layout,
       TRY(KeepAside(store, kManifest, *stored, state.last_run.finished_us, text.error().message));
       text = WithManifestEntry("", layout, state);
     }
-    if (!TRY(std::move(text))) return {};
-    auto put = store.Put(kManifest, **text,
-                         {.if_absent = !stored, .if_etag = stored ? stored->etag : ""});
+    if (!text) return Fail(text.error());
+    if (!*text) return {};
+    auto put =
+        store.Put(kManifest, **text, {.if_absent = !stored, .if_etag = stored ? stored->etag : ""});
     if (put) return {};
     if (put.error().kind != ErrorKind::kConflict) return Fail(put.error());
   }

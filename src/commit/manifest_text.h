@@ -13,14 +13,14 @@ using ManifestPath = std::array<std::string, 4>;
 
 // Where a new entry belongs in a text.
 struct ManifestGap {
-  int depth = 0;          // how many parts of the path are there already; 4: nothing to add
-  std::size_t at = 0;     // byte after the deepest part that is there
-  int indent = 0;         // of what is added below it
+  int depth = 0;       // how many parts of the path are there already; 4: nothing to add
+  std::size_t at = 0;  // byte after the deepest part that is there
+  int indent = 0;      // of what is added below it
 };
 
 // Finds the gap in a text of the plain shape that we write ourselves: block mappings of one-line
-// values, comments, one-line lists. Every other line of the file stays byte for byte as it is, and no
-// parser is needed, which matters for the thousandth table. Nothing: the text has another shape.
+// values, comments, one-line lists. Every other line of the file stays byte for byte as it is, and
+// no parser is needed, which matters for the thousandth table. Nothing: the text has another shape.
 std::optional<ManifestGap> FindManifestGap(std::string_view text, const ManifestPath& path);
 
 // Any YAML mapping in that plain shape; comments are lost. kCorrupt: not YAML, or not a mapping.

@@ -59,7 +59,8 @@ std::int64_t SchemaVersion(const std::vector<Column>& columns) {
 bool IsHistory(const Json& json) {
   if (!json.is_object() || !json.contains("columns") || !json["columns"].is_array()) return false;
   for (const auto& column : json["columns"]) {
-    if (!column.is_object() || !column.contains("name") || !column["name"].is_string()) return false;
+    if (!column.is_object() || !column.contains("name") || !column["name"].is_string())
+      return false;
     if (column.contains("type") && !column["type"].is_string()) return false;
   }
   return true;

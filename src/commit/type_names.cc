@@ -20,24 +20,15 @@ std::shared_ptr<arrow::DataType> Make() {
 
 // The same words as Arrow's own, except for the texts, whose words differ between its languages.
 constexpr PlainName kPlain[] = {
-    {"null", Make<arrow::null>},
-    {"bool", Make<arrow::boolean>},
-    {"int8", Make<arrow::int8>},
-    {"int16", Make<arrow::int16>},
-    {"int32", Make<arrow::int32>},
-    {"int64", Make<arrow::int64>},
-    {"uint8", Make<arrow::uint8>},
-    {"uint16", Make<arrow::uint16>},
-    {"uint32", Make<arrow::uint32>},
-    {"uint64", Make<arrow::uint64>},
-    {"float", Make<arrow::float32>},
-    {"double", Make<arrow::float64>},
-    {"utf8", Make<arrow::utf8>},
-    {"large_utf8", Make<arrow::large_utf8>},
-    {"binary", Make<arrow::binary>},
-    {"large_binary", Make<arrow::large_binary>},
-    {"date32", Make<arrow::date32>},
-    {"date64", Make<arrow::date64>},
+    {"null", Make<arrow::null>},     {"bool", Make<arrow::boolean>},
+    {"int8", Make<arrow::int8>},     {"int16", Make<arrow::int16>},
+    {"int32", Make<arrow::int32>},   {"int64", Make<arrow::int64>},
+    {"uint8", Make<arrow::uint8>},   {"uint16", Make<arrow::uint16>},
+    {"uint32", Make<arrow::uint32>}, {"uint64", Make<arrow::uint64>},
+    {"float", Make<arrow::float32>}, {"double", Make<arrow::float64>},
+    {"utf8", Make<arrow::utf8>},     {"large_utf8", Make<arrow::large_utf8>},
+    {"binary", Make<arrow::binary>}, {"large_binary", Make<arrow::large_binary>},
+    {"date32", Make<arrow::date32>}, {"date64", Make<arrow::date64>},
 };
 
 constexpr std::pair<std::string_view, arrow::TimeUnit::type> kUnits[] = {

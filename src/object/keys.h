@@ -14,8 +14,8 @@ Status CheckPrefix(std::string_view prefix);
 // Whether a run id may stand in a token: letters, digits, '-'; 1 to 100 of them.
 Status CheckOwner(std::string_view owner);
 
-// What AppendLine writes into `text`: the length that is kept of it (a torn last line is cut off), or
-// nothing to do because a whole line contains `unless_contains`.
+// What AppendLine writes into `text`: the length that is kept of it (a torn last line is cut off),
+// or nothing to do because a whole line contains `unless_contains`.
 struct AppendPlan {
   bool is_there = false;
   std::size_t kept_bytes = 0;

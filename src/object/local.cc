@@ -268,7 +268,7 @@ Status LocalStore::ListStaging(const std::string& key, std::string_view prefix,
       }
       continue;
     }
-    struct stat status {};
+    struct stat status{};
     if (!key.starts_with(prefix) || stat((folder + "/" + entry.name).c_str(), &status) != 0)
       continue;
     found.push_back({key, entry.name, static_cast<std::int64_t>(status.st_size)});
@@ -325,7 +325,7 @@ Result<File> LocalStore::OpenForRead(std::string_view key) const {
   auto path = PathOf(key);
   auto file = Open(path, O_RDONLY | O_NOCTTY);
   if (!file.is_open() && errno != ENOENT && errno != ENOTDIR) return FailFile(errno, path);
-  struct stat status {};
+  struct stat status{};
   if (!file.is_open() || fstat(file.fd(), &status) != 0 || S_ISDIR(status.st_mode))
     return Fail(ErrorKind::kNotFound, path + ": no such object");
   return file;
@@ -369,9 +369,11 @@ Status LocalStore::ListFolder(const std::string& folder, Listing& listing) const
       continue;
     }
     if (!key.starts_with(listing.prefix) || key <= listing.after) continue;
-    struct stat status {};
+    struct stat status{};
     if (stat(PathOf(key).c_str(), &status) != 0) continue;  // removed since
-    listing.page.push_back({key, static_cast<std::int64_t>(status.st_size), {},
+    listing.page.push_back({key,
+                            static_cast<std::int64_t>(status.st_size),
+                            {},
                             static_cast<std::int64_t>(status.st_mtim.tv_sec) * 1'000'000 +
                                 status.st_mtim.tv_nsec / 1'000});
   }
@@ -444,7 +446,7 @@ Result<std::unique_ptr<ObjectStore>> OpenLocalStore(const std::string& path,
   auto root = std::filesystem::absolute(path, code).lexically_normal().string();
   if (code) return FailFile(code.value(), path);
   while (root.size() > 1 && root.ends_with('/')) root.pop_back();
-  struct stat status {};
+  struct stat status{};
   if (stat(root.c_str(), &status) == 0) {
     if (!S_ISDIR(status.st_mode))
       return Fail(ErrorKind::kInvalid, root + " is a file, not a folder",

@@ -69,7 +69,7 @@ Status WriteAll(const File& file, std::string_view bytes, const std::string& pat
 
 Result<std::string> ReadAt(const File& file, std::int64_t begin, std::int64_t size_bytes,
                            const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (fstat(file.fd(), &status) != 0) return FailFile(errno, path);
   // A range far beyond the end must not reserve what it will never read.
   auto left = std::max<std::int64_t>(0, static_cast<std::int64_t>(status.st_size) - begin);
@@ -124,10 +124,9 @@ Status MakeFolders(const std::string& path, std::vector<std::string>& changed) {
     }
   }
   if (errno != EEXIST) return FailFile(errno, path);
-  struct stat status {};
+  struct stat status{};
   if (stat(path.c_str(), &status) != 0) return FailFile(errno, path);
-  if (!S_ISDIR(status.st_mode))
-    return Fail(ErrorKind::kInvalid, path + " is a file, not a folder");
+  if (!S_ISDIR(status.st_mode)) return Fail(ErrorKind::kInvalid, path + " is a file, not a folder");
   return {};
 }
 
@@ -159,7 +158,7 @@ Result<std::vector<Entry>> ReadFolder(const std::string& path) {
     if (name == "." || name == "..") continue;
     bool is_folder = entry->d_type == DT_DIR;
     if (entry->d_type != DT_DIR && entry->d_type != DT_REG) {
-      struct stat status {};
+      struct stat status{};
       // Removed since, or a link that leads nowhere.
       if (fstatat(dirfd(folder.get()), entry->d_name, &status, 0) != 0) continue;
       is_folder = S_ISDIR(status.st_mode);

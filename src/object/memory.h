@@ -8,8 +8,8 @@
 
 namespace tidemark {
 
-// A store that lasts as long as it lives: for tests, whose faults and crashes are played on top of it.
-// No way to it leads from a destination that a user writes. Thread-safe.
+// A store that lasts as long as it lives: for tests, whose faults and crashes are played on top of
+// it. No way to it leads from a destination that a user writes. Thread-safe.
 class MemoryStore final : public ObjectStore {
  public:
   MemoryStore();

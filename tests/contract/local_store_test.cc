@@ -89,8 +89,8 @@ std::string Fill(ObjectStore& store) {
 TEST(LocalStore, AFullDiskIsNamedAndLeavesNothingHalf) {
   TempFolder folder;
   auto result = InChild([&]() -> std::string {
-    bool has_mount = EnterOwnMounts() && mount("tmpfs", folder.path().c_str(), "tmpfs", 0,
-                                               "size=3m") == 0;
+    bool has_mount =
+        EnterOwnMounts() && mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=3m") == 0;
     if (!has_mount) {
       // Not permitted here: a limit on file sizes fails the same calls.
       std::fputs("no mounts allowed: playing a full disk with RLIMIT_FSIZE\n", stderr);
@@ -249,7 +249,9 @@ TEST(LocalStore, NothingIsLeftBehindInStaging) {
     ASSERT_TRUE(publishes ? store->Publish(*sealed) : store->Discard(*sealed));
     EXPECT_TRUE(fs::is_empty(folder.path() + "/_tidemark/staging"));
   }
-  { ASSERT_TRUE(store->StartUpload("data/a/b/d", "run-1")); }
+  {
+    ASSERT_TRUE(store->StartUpload("data/a/b/d", "run-1"));
+  }
   EXPECT_TRUE(fs::is_empty(folder.path() + "/_tidemark/staging"));
 }
 

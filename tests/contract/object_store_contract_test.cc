@@ -82,7 +82,8 @@ class ObjectStoreContract : public testing::TestWithParam<StoreCase> {
   static Status WriteText(Upload& upload, std::string_view text) {
     return upload.Write(std::as_bytes(std::span(text)));
   }
-  SealedObject Sealed(std::string_view key, std::string_view text, std::string_view owner = "run-1") {
+  SealedObject Sealed(std::string_view key, std::string_view text,
+                      std::string_view owner = "run-1") {
     auto upload = store().StartUpload(key, owner);
     EXPECT_TRUE(upload) << upload.error().message;
     if (!upload) return {};
@@ -158,9 +159,9 @@ TEST_P(ObjectStoreContract, EverySizeAroundTheBuffersComesBackWhole) {
       auto upload = store().StartUpload("data/f", "run-1");
       ASSERT_TRUE(upload);
       for (int done = 0; done < size; done += std::min(piece, size - done))
-        ASSERT_TRUE(WriteText(
-            **upload, std::string_view(text).substr(static_cast<std::size_t>(done),
-                                                    static_cast<std::size_t>(piece))));
+        ASSERT_TRUE(
+            WriteText(**upload, std::string_view(text).substr(static_cast<std::size_t>(done),
+                                                              static_cast<std::size_t>(piece))));
       auto sealed = (*upload)->Seal();
       ASSERT_TRUE(sealed);
       EXPECT_EQ(sealed->size_bytes, size);
@@ -238,7 +239,8 @@ TEST_P(ObjectStoreContract, UploadsFromManyThreadsStayApart) {
         if (!upload || !WriteText(**upload, key)) continue;
         auto sealed = (*upload)->Seal();
         if (!sealed) continue;
-        if (n % 2 == 0 ? store().Publish(*sealed).has_value() : store().Discard(*sealed).has_value())
+        if (n % 2 == 0 ? store().Publish(*sealed).has_value()
+                       : store().Discard(*sealed).has_value())
           ++published;
       }
     });
@@ -327,8 +329,8 @@ TEST_P(ObjectStoreContract, AReaderNeverSeesHalfAnObject) {
 }
 
 TEST_P(ObjectStoreContract, ListIsInKeyOrderPagedAndExclusive) {
-  std::vector<std::string> keys = {"a",       "a-b",  "a.txt", "a/1",  "a/1/x", "a/10", "a/b/c",
-                                   "a/b/c-d", "a0",   "b/%20", "b/x y", "z"};
+  std::vector<std::string> keys = {"a",     "a-b",     "a.txt", "a/1",   "a/1/x", "a/10",
+                                   "a/b/c", "a/b/c-d", "a0",    "b/%20", "b/x y", "z"};
   keys.erase(std::ranges::find(keys, "a"));    // cannot be beside a/… in a folder
   keys.erase(std::ranges::find(keys, "a/1"));  // nor beside a/1/x
   for (const auto& key : keys) ASSERT_TRUE(store().Put(key, key, {}));
@@ -373,9 +375,9 @@ TEST_P(ObjectStoreContract, StatesAreListedWhenAsked) {
 }
 
 TEST_P(ObjectStoreContract, KeysMayHoldAnythingAPathMay) {
-  std::vector<std::string> keys = {"k/a b", "k/100%", "k/%2F", "k/\xc3\xbc\xe6\x97\xa5", "k/'\"`$",
-                                   "k/back\\slash", "k/.hidden", "k/...", "k/-x",
-                                   "k/" + std::string(200, 'n')};
+  std::vector<std::string> keys = {
+      "k/a b",     "k/100%", "k/%2F", "k/\xc3\xbc\xe6\x97\xa5",    "k/'\"`$", "k/back\\slash",
+      "k/.hidden", "k/...",  "k/-x",  "k/" + std::string(200, 'n')};
   keys.push_back("k/" + std::string(120, 'd') + "/" + std::string(120, 's') + "/" +
                  std::string(120, 't') + "/2026-01-01/" + std::string(240, 'f'));
   for (const auto& key : keys) {

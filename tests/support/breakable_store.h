@@ -14,9 +14,9 @@ enum class Fault { kNone, kRefused, kReplyLost, kKilled, kKilledAfter };
 
 struct Killed {};  // thrown; unwinds to the test, as if the process had died
 
-// A store whose calls fail as `next_fault` says, which is asked before every call. Uploads of a killed
-// process are not dropped: like files of a dead process they stay until somebody sweeps them.
-// `graveyard` keeps them and must go before the store below.
+// A store whose calls fail as `next_fault` says, which is asked before every call. Uploads of a
+// killed process are not dropped: like files of a dead process they stay until somebody sweeps
+// them. `graveyard` keeps them and must go before the store below.
 class BreakableStore final : public ObjectStore {
  public:
   using NextFault = std::function<Fault(std::string_view call)>;

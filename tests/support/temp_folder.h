@@ -10,8 +10,12 @@ namespace tidemark::test {
 // A folder of its own, removed with all that is in it.
 class TempFolder {
  public:
-  TempFolder() {
-    auto name = (std::filesystem::temp_directory_path() / "tidemark-test-XXXXXX").string();
+  TempFolder() : TempFolder(std::filesystem::temp_directory_path().string()) {}
+  // In `parent` where there is such a folder.
+  explicit TempFolder(const std::string& parent) {
+    auto folder = std::filesystem::is_directory(parent) ? std::filesystem::path(parent)
+                                                        : std::filesystem::temp_directory_path();
+    auto name = (folder / "tidemark-test-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "no temporary folder: " << name;
     path_ = name;
   }
