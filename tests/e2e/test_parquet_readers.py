@@ -134,6 +134,13 @@ def test_cells(tmp_path, rows, batch_rows, row_group_rows, codec):
     assert_all_readers_agree(Sample(tmp_path, rows, batch_rows, row_group_rows, codec))
 
 
+FILTERED_WAYS = ("edge", "sorted", "runs", "sparse", "nan", "zero", "long")
+
+
+def filtered(sample):
+    return [name for name in sample.names if name.split("_")[1] in FILTERED_WAYS]
+
+
 def literals(table, name):
     """A few values of the column, among them its least and greatest in this reader's order."""
     values = table[name].drop_null()
@@ -144,7 +151,7 @@ def literals(table, name):
     return list({str(v): v for v in picked}.values())
 
 
-OPERATORS = ("<", "<=", "=", ">=", ">")
+OPERATORS = ("<", "=", ">")
 
 
 def test_duckdb_filters(sample):
@@ -153,7 +160,7 @@ def test_duckdb_filters(sample):
     connection.execute(f"CREATE TABLE held AS FROM '{sample.path}'")
     table = pyarrow.parquet.read_table(sample.path)
     checked = 0
-    for name in sample.names:
+    for name in filtered(sample):
         for literal in literals(table, name):
             for operator in OPERATORS:
                 where = f'SELECT count(*) FROM {{}} WHERE "{name}" {operator} $1::{{}}'
@@ -163,7 +170,7 @@ def test_duckdb_filters(sample):
                 seen = connection.execute(where.format(f"'{sample.path}'", kind), [value]).fetchone()
                 assert seen == expected, (name, operator, value)
                 checked += 1
-    assert checked > 1000
+    assert checked > 400
 
 
 def test_duckdb_ends(sample):
@@ -171,17 +178,18 @@ def test_duckdb_ends(sample):
     connection = duckdb.connect()
     connection.execute(f"CREATE TABLE held AS FROM '{sample.path}'")
     for name in sample.names:
-        query = f'SELECT min("{name}")::VARCHAR, max("{name}")::VARCHAR, count("{name}") FROM {{}}'
+        query = f'SELECT min("{name}"), max("{name}"), count("{name}") FROM {{}}'
         expected = connection.execute(query.format("held")).fetchone()
-        assert connection.execute(query.format(f"'{sample.path}'")).fetchone() == expected, name
+        seen = connection.execute(query.format(f"'{sample.path}'")).fetchone()
+        assert all(a == b or (a != a and b != b) for a, b in zip(seen, expected, strict=True)), name
 
 
 def test_polars_filters(sample):
     held = polars.read_parquet(sample.path)
     table = pyarrow.parquet.read_table(sample.path)
     checked = 0
-    for name in sample.names:
-        for literal in literals(table, name)[:4]:
+    for name in filtered(sample):
+        for literal in literals(table, name):
             value = polars.lit(literal.as_py(), dtype=held.schema[name])
             column = polars.col(name)
             for predicate in (column < value, column == value, column > value):
@@ -189,23 +197,23 @@ def test_polars_filters(sample):
                 seen = polars.scan_parquet(sample.path).filter(predicate).collect().height
                 assert seen == expected, (name, str(predicate))
                 checked += 1
-    assert checked > 500
+    assert checked > 400
 
 
 def test_pyarrow_filters(sample):
     held = pyarrow.parquet.read_table(sample.path)
     files = pyarrow.dataset.dataset(sample.path)
     checked = 0
-    for name in sample.names:
+    for name in filtered(sample):
         if held.schema.field(name).type == pyarrow.large_string():
             continue
-        for literal in literals(held, name)[:4]:
+        for literal in literals(held, name):
             field = pyarrow.dataset.field(name)
             for predicate in (field < literal, field == literal, field > literal):
                 expected = held.filter(predicate).num_rows
                 assert files.count_rows(filter=predicate) == expected, (name, str(predicate))
                 checked += 1
-    assert checked > 500
+    assert checked > 400
 
 
 def test_filters_skip_row_groups(sample):

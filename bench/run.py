@@ -1,0 +1,295 @@
+"""Measures tidemark beside other tools on the same data and machine: bench/run.py [--write] [NAME…]
+
+Each line names what is measured, our figure, the other's and their ratio. Runs alternate, and the
+median counts. Makes its Python environment from deps/bench.txt and its databases when they are missing.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import random
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+VENV = ROOT / "build" / "venv-bench"
+
+
+def enter_environment():
+    """Runs this program again in its own environment, made anew when deps/bench.txt has changed."""
+    wanted = (ROOT / "deps" / "bench.txt").read_text()
+    stamp = VENV / ".installed"
+    python = VENV / "bin" / "python"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        print(f"installing deps/bench.txt into {VENV.relative_to(ROOT)}", file=sys.stderr, flush=True)
+        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "-r", ROOT / "deps" / "bench.txt"], check=True)
+        stamp.write_text(wanted)
+    if pathlib.Path(sys.prefix).resolve() != VENV.resolve():
+        os.execv(python, [str(python), *sys.argv])
+
+
+if __name__ == "__main__":
+    enter_environment()
+
+import datasets  # noqa: E402
+import peers  # noqa: E402
+
+TIDEMARK = os.environ.get("TIDEMARK_BIN", str(ROOT / "build" / "release" / "tidemark"))
+WORK = datasets.FOLDER / "work"
+CORES = len(os.sched_getaffinity(0))
+
+
+class Run:
+    def __init__(self, command):
+        out = WORK / "output.txt"
+        with open(out, "wb") as file:
+            began = time.monotonic()
+            process = subprocess.Popen([str(c) for c in command], stdout=file, stderr=subprocess.STDOUT)
+            _, status, usage = os.wait4(process.pid, 0)
+            self.seconds = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.output = out.read_text(errors="replace")
+        if process.returncode != 0:
+            raise SystemExit(f"{command[0]} ended with {process.returncode}: {self.output[-2000:]}")
+        self.cpu_seconds = usage.ru_utime + usage.ru_stime
+        self.peak_mib = usage.ru_maxrss / 1024
+
+
+def empty_folder(name):
+    folder = WORK / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def alternate(runs, *measures):
+    """The medians of what each of `measures` gives, called in turns; the first turn warms up only."""
+    turns = [[measure() for measure in measures] for _ in range(runs + 1)][1:]
+    return [statistics.median(column) for column in zip(*turns)]
+
+
+class Lines:
+    def __init__(self):
+        self.lines = []
+
+    def add(self, name, ours, theirs, unit, peer, digits=2):
+        ratio = f"{ours / theirs:.2f}" if theirs else ""
+        shown = [f"{v:.{digits}f} {unit}" for v in (ours, theirs)]
+        self.lines.append((name, shown[0], shown[1], peer, ratio))
+        print("| " + " | ".join(self.lines[-1]) + " |", flush=True)
+
+
+HEAD = "| what | tidemark | beside | which is | ratio |\n|---|---|---|---|---|"
+
+
+def sync(database, dest, *options):
+    return Run([TIDEMARK, "sync", database, "--to", dest, "--no-progress", *options])
+
+
+def first_sync(database, name="ours"):
+    return sync(database, empty_folder(name))
+
+
+def duckdb_load(database, tables):
+    return Run(peers.duckdb_command(database, tables, empty_folder("duckdb"), CORES))
+
+
+def python_load(peer, database, table):
+    out = empty_folder(peer) / f"{table}.parquet"
+    return Run([sys.executable, ROOT / "bench" / "peers.py", peer, database, table, out])
+
+
+def bench_load(lines, runs):
+    """A whole database to Parquet, zstd level 1."""
+    sets = [("lineitem, 6.0 M rows", datasets.lineitem()), ("mixed, 2 M rows", datasets.mixed())]
+    if datasets.proj():
+        sets.append(("proj.db, its tables", datasets.proj()))
+    for name, database in sets:
+        tables = datasets.tables_of(database)
+        ours, theirs = alternate(
+            runs, lambda: first_sync(database).seconds, lambda: duckdb_load(database, tables).seconds
+        )
+        lines.add(f"load {name}", ours, theirs, "s", f"DuckDB CLI, {CORES} threads")
+        sizes = [datasets.bytes_under(WORK / folder) / 1e6 for folder in ("ours", "duckdb")]
+        lines.add(f"size of {name}", *sizes, "MB", "DuckDB CLI", 1)
+
+
+def bench_peers(lines, runs):
+    """The same load by what a Python program would use."""
+    for name, database in (("lineitem", datasets.lineitem()), ("mixed", datasets.mixed())):
+        (table,) = datasets.tables_of(database)
+        for peer, label in (("adbc", "adbc-driver-sqlite + pyarrow"), ("connectorx", "ConnectorX + pyarrow")):
+            ours, theirs = alternate(
+                max(1, runs // 2),
+                lambda: first_sync(database).seconds,
+                lambda: python_load(peer, database, table).seconds,
+            )
+            lines.add(f"load {name}", ours, theirs, "s", label)
+
+
+def bench_memory(lines, _runs):
+    """Peak memory must not grow with the table."""
+    small, large = datasets.narrow(1_000_000), datasets.narrow(20_000_000)
+    peaks = {}
+    for rows, database in (("1 M", small), ("20 M", large)):
+        peaks[rows] = first_sync(database).peak_mib
+        theirs = duckdb_load(database, ["t"]).peak_mib
+        lines.add(f"peak memory, {rows} rows", peaks[rows], theirs, "MiB", "DuckDB CLI", 0)
+    lines.add("peak memory, 20 M rows", peaks["20 M"], peaks["1 M"], "MiB", "tidemark, 1 M rows", 0)
+    wide = first_sync(datasets.lineitem()).peak_mib
+    lines.add("peak memory, lineitem", wide, peaks["1 M"], "MiB", "tidemark, 1 M rows", 0)
+
+
+def change_rows(database, count, rows):
+    pick = random.Random(rows + time.monotonic_ns())
+    connection = sqlite3.connect(database)
+    with connection:
+        for _ in range(count):
+            connection.execute("UPDATE t SET a = a + 1 WHERE id = ?", (pick.randint(1, rows),))
+    connection.close()
+
+
+class Tracked:
+    """A copy of a database with tracking on, which was synced once."""
+
+    def __init__(self, source, name):
+        self.database = datasets.fresh_copy(source, WORK / f"{name}.db")
+        self.dest = empty_folder(name)
+        Run([TIDEMARK, "track", "enable", self.database])
+        sync(self.database, self.dest)
+
+    def sync(self):
+        return sync(self.database, self.dest)
+
+    def remove(self):
+        datasets.remove(self.database)
+        shutil.rmtree(self.dest)
+
+
+def bench_changes(lines, runs):
+    """1,000 changed rows cost the same in a table a thousand times as long."""
+    sizes = (10_000, 10_000_000)
+    tracked = [Tracked(datasets.narrow(rows), f"tracked_{rows}") for rows in sizes]
+
+    def measure(table, rows):
+        change_rows(table.database, 1000, rows)
+        done = Run([TIDEMARK, "sync", table.database, "--to", table.dest, "--no-progress", "--json"])
+        landed = json.loads(done.output[done.output.index("{") :])["tables"][0]
+        assert landed["mode"] == "incremental" and landed["rows"] > 900, landed
+        return done.seconds * 1000
+
+    small, large = alternate(
+        runs * 3, *[lambda t=t, r=r: measure(t, r) for t, r in zip(tracked, sizes)]
+    )
+    lines.add("1,000 changes in 10 M rows", large, small, "ms", "tidemark, 10 k rows", 1)
+    version = statistics.median(Run([TIDEMARK, "version"]).seconds * 1000 for _ in range(runs * 3))
+    idle = statistics.median(tracked[1].sync().seconds * 1000 for _ in range(runs * 3))
+    lines.add("nothing to do, 10 M rows", idle - version, version, "ms", "`tidemark version`, taken off", 1)
+    for table in tracked:
+        table.remove()
+
+
+def bench_idle(lines, runs):
+    """Thousands of tables in which nothing happened."""
+    count = 2000
+    tracked = Tracked(datasets.many_tables(count), "idle")
+    (ours,) = alternate(runs, lambda: tracked.sync().seconds * 1000)
+    version = statistics.median(Run([TIDEMARK, "version"]).seconds * 1000 for _ in range(runs))
+    lines.add(f"{count:,} idle tables, each", (ours - version) / count, version, "ms", "`tidemark version`, taken off", 3)
+    tracked.remove()
+
+
+def bench_tracking(lines, runs):
+    """What a writer pays for tracking: 100,000 rows inserted, updated and deleted, 100 a transaction."""
+
+    def measure(is_tracked):
+        database = datasets.fresh_copy(datasets.narrow(1_000_000), WORK / "writer.db")
+        if is_tracked:
+            Run([TIDEMARK, "track", "enable", database])
+        connection = sqlite3.connect(database, isolation_level=None)
+        connection.execute("PRAGMA synchronous=normal")
+        pick = random.Random(7)
+        statements = (
+            ("INSERT INTO t VALUES (?, 1, 2.5, 'new')", lambda i: 2_000_000 + i),
+            ("UPDATE t SET a = a + 1, c = 'changed' WHERE id = ?", lambda i: pick.randint(1, 1_000_000)),
+            ("DELETE FROM t WHERE id = ?", lambda i: 2_000_000 + i),
+        )
+        began = time.monotonic()
+        for statement, key in statements:
+            for first in range(0, 100_000, 100):
+                connection.execute("BEGIN")
+                connection.executemany(statement, [(key(i),) for i in range(first, first + 100)])
+                connection.execute("COMMIT")
+        seconds = time.monotonic() - began
+        connection.close()
+        datasets.remove(database)
+        return seconds
+
+    tracked, untracked = alternate(max(1, runs // 2), lambda: measure(True), lambda: measure(False))
+    lines.add("300,000 writes, tracked", tracked, untracked, "s", "the same untracked")
+
+
+BENCHES = {
+    "load": bench_load,
+    "peers": bench_peers,
+    "memory": bench_memory,
+    "changes": bench_changes,
+    "idle": bench_idle,
+    "tracking": bench_tracking,
+}
+
+
+def machine():
+    model = next(
+        (l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "?"
+    )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    versions = [l.strip() for l in open(ROOT / "deps" / "bench.txt") if "==" in l]
+    return (
+        f"{CORES} cores of {model}, {memory:.0f} GiB, {platform.system()} {platform.release()}, "
+        f"SQLite {sqlite3.sqlite_version}; {', '.join(v.replace('==', ' ') for v in versions)}"
+    )
+
+
+def write_page(command, lines):
+    page = ROOT / "docs" / "benchmarks.md"
+    page.parent.mkdir(exist_ok=True)
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    page.write_text(
+        f"# Benchmarks\n\n`{command}`, {time.strftime('%Y-%m-%d', time.gmtime())}, on {machine()}.\n\n"
+        "Every figure of ours stands beside another one that was measured in the same run, in turns, on the\n"
+        "same data; medians. All files are Parquet with zstd level 1. A ratio below 1 is less time, memory\n"
+        f"or space than what it stands beside.\n\n{HEAD}\n{table}\n"
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}; default: all")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    options = parser.parse_args()
+    chosen = [n for n in BENCHES if not options.names or any(part in n for part in options.names)]
+    if not chosen:
+        parser.error(f"no benchmark has {options.names} in its name; there are {', '.join(BENCHES)}")
+    if not os.access(TIDEMARK, os.X_OK):
+        parser.error(f"{TIDEMARK} is not there: run ./dev build")
+    WORK.mkdir(parents=True, exist_ok=True)
+    print(HEAD)
+    lines = Lines()
+    for name in chosen:
+        BENCHES[name](lines, options.runs)
+    if options.write:
+        write_page(" ".join(["./dev bench", *sys.argv[1:]]), lines.lines)
+    shutil.rmtree(WORK)
+
+
+if __name__ == "__main__":
+    main()
