@@ -43,7 +43,7 @@ class SqliteFixture final : public Fixture {
  public:
   explicit SqliteFixture(const std::string& journal_mode)
       : path_(folder_.path() + "/shop.db"), file_(path_) {
-    file_.Execute("pragma journal_mode = " + journal_mode);
+    file_.Execute("pragma journal_mode = " + journal_mode + "; pragma synchronous = off");
     file_.WaitWhenBusy(60'000);
   }
   std::string Location() override { return "sqlite:" + path_; }
@@ -51,6 +51,7 @@ class SqliteFixture final : public Fixture {
   std::vector<std::int64_t> Ints(const std::string& sql) override { return file_.Ints(sql); }
   void Repeat(const std::string& sql, const std::stop_token& stop) override {
     SqliteFile file(path_);
+    file.Execute("pragma synchronous = off");
     file.WaitWhenBusy(60'000);
     while (!stop.stop_requested()) file.Execute(sql);
   }

@@ -34,13 +34,13 @@ class CurrentCut {
   // Lets go of the database: from now on nothing can be read.
   void End();
 
-  // Runs `use(Connection&)` with the connection that serves all but streams.
+  // Runs `use(cut)` for the cut's control connection, which serves all but streams, one at a time.
   template <class Use>
-  auto WithControl(Use use) -> decltype(use(std::declval<Connection&>())) {
+  auto WithControl(Use use) -> decltype(use(std::declval<Cut&>())) {
     while (true) {
       auto cut = Get();
       std::lock_guard lock(cut->control_mutex());
-      if (!cut->has_ended()) return use(cut->control());
+      if (!cut->has_ended()) return use(*cut);
       // Moved while this thread waited, or over.
       if (cut == Get())
         return Fail(ErrorKind::kInternal, "the database was let go of and cannot be read any more");

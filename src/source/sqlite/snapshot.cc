@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "base/failpoint.h"
+#include "source/sqlite/btree.h"
 #include "source/sqlite/current_cut.h"
 #include "source/sqlite/describe.h"
+#include "source/sqlite/refit.h"
 #include "source/sqlite/slice_stream.h"
 #include "source/sqlite/slices.h"
 #include "source/sqlite/spool.h"
@@ -16,6 +18,7 @@ namespace tidemark::sqlite {
 namespace {
 
 constexpr std::int64_t kMinSpoolMemoryBytes = 1 << 20;
+constexpr std::int64_t kNoSplitRows = INT64_MAX;
 
 // What is known of the whole database, read once when the snapshot is taken.
 struct Facts {
@@ -50,6 +53,9 @@ class SqliteSnapshot final : public Snapshot {
   Result<const TrackedTable*> FindTracked(const CatalogTable& table) const;
   Status InspectTracking(Connection& connection, const CatalogTable& catalog, const Position* last,
                          TableStatus& status) const;
+  Result<std::int64_t> Estimate(Cut& cut, const CatalogTable& catalog) const;
+  Result<std::vector<RowRange>> SplitRows(Cut& cut, const CatalogTable& catalog,
+                                          std::int64_t target_rows) const;
   Result<bool> SpoolAll(std::span<const ReadPlan> plans);
   Result<std::unique_ptr<Spool>> SpoolOne(Connection& connection, const ReadPlan& plan) const;
 
@@ -99,17 +105,27 @@ Result<TableStatus> SqliteSnapshot::Inspect(const TableName& name, const Positio
   status.table = DescribeTable(*catalog, name);
   status.unsupported_because = UnsupportedBecause(*catalog);
   if (!status.unsupported_because.empty()) return status;
-  TRY(cut_.WithControl([&](Connection& connection) -> Status {
-    TRY(InspectTracking(connection, *catalog, last, status));
+  TRY(cut_.WithControl([&](Cut& cut) -> Status {
+    TRY(InspectTracking(cut.control(), *catalog, last, status));
     bool is_idle = status.min_valid_version && last && *last == status.current;
-    if (is_idle) return {};  // nobody will ask how large it is
-    auto analyzed = facts_.analyzed_rows.find(name.name);
-    status.table.estimated_rows = analyzed != facts_.analyzed_rows.end()
-                                      ? analyzed->second
-                                      : TRY(EstimateRows(connection, *catalog));
+    // Nobody asks how large an idle table is.
+    if (!is_idle) status.table.estimated_rows = TRY(Estimate(cut, *catalog));
     return {};
   }));
   return status;
+}
+
+// The pages that a split would look at tell most; then what ANALYZE once counted; then the rowids.
+Result<std::int64_t> SqliteSnapshot::Estimate(Cut& cut, const CatalogTable& catalog) const {
+  auto* pages = CanReadPages(catalog) ? cut.control_pages() : nullptr;
+  if (pages) {
+    auto split = SplitByPages(*pages, catalog.root_page, kNoSplitRows);
+    if (split) return split->estimated_rows;
+    if (split.error().kind != ErrorKind::kUnsupported) return Fail(std::move(split.error()));
+  }
+  auto analyzed = facts_.analyzed_rows.find(catalog.name);
+  if (analyzed != facts_.analyzed_rows.end()) return analyzed->second;
+  return EstimateRows(cut.control(), catalog);
 }
 
 // With a write-ahead log readers are in nobody's way. Otherwise our lock keeps every writer out, so what
@@ -130,7 +146,7 @@ Result<bool> SqliteSnapshot::SpoolAll(std::span<const ReadPlan> plans) {
   }
   for (const auto& plan : plans) {
     if (options_.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
-    auto spooled = cut_.WithControl([&](Connection& c) { return SpoolOne(c, plan); });
+    auto spooled = cut_.WithControl([&](Cut& cut) { return SpoolOne(cut.control(), plan); });
     if (!spooled && spooled.error().kind == ErrorKind::kCancelled)
       return Fail(std::move(spooled.error()));
     // The table will be read anew, with other types.
@@ -151,11 +167,23 @@ Result<std::unique_ptr<Spool>> SqliteSnapshot::SpoolOne(Connection& connection,
   return Spool::Fill(*changes, options_.temp_dir, std::max(share, kMinSpoolMemoryBytes));
 }
 
+Result<std::vector<RowRange>> SqliteSnapshot::SplitRows(Cut& cut, const CatalogTable& catalog,
+                                                        std::int64_t target_rows) const {
+  // A rowid without a name could not be asked for by SQL, should the pages turn out to be odd.
+  bool by_pages = CanReadPages(catalog) && !catalog.rowid_name.empty();
+  auto* pages = by_pages ? cut.control_pages() : nullptr;
+  if (!pages) return SplitByWalk(cut.control(), catalog, target_rows, options_.stop);
+  auto split = SplitByPages(*pages, catalog.root_page, std::max<std::int64_t>(target_rows, 1));
+  if (!split && split.error().kind == ErrorKind::kUnsupported)
+    return SplitByWalk(cut.control(), catalog, target_rows, options_.stop);
+  if (!split) return Fail(std::move(split.error()));
+  return std::vector<RowRange>(split->ranges.begin(), split->ranges.end());
+}
+
 Result<std::vector<Slice>> SqliteSnapshot::Split(const Table& table, std::int64_t target_rows) {
   const auto* catalog = TRY(Find(table.name));
-  auto ranges = TRY(cut_.WithControl([&](Connection& connection) {
-    return SplitByWalk(connection, *catalog, target_rows, options_.stop);
-  }));
+  auto ranges = TRY(
+      cut_.WithControl([&](Cut& cut) { return SplitRows(cut, *catalog, target_rows); }));
   std::vector<Slice> slices;
   for (const auto& range : ranges) slices.push_back({.token = TokenOf(range)});
   return slices;
@@ -184,8 +212,9 @@ Result<std::unique_ptr<BatchStream>> SqliteSnapshot::Changes(const Table& table,
 }
 
 Result<Table> SqliteSnapshot::Refit(const Table& table) {
-  TRY(Find(table.name));
-  return Fail(ErrorKind::kUnsupported, "refit");
+  const auto* catalog = TRY(Find(table.name));
+  return cut_.WithControl(
+      [&](Cut& cut) { return sqlite::Refit(cut.control(), *catalog, table); });
 }
 
 Result<Facts> ReadFacts(Connection& connection) {
