@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "source/sqlite/changes.h"
-#include "source/sqlite/describe.h"
+#include "source/sqlite/column_types.h"
 #include "source/sqlite/tracking.h"
 
 // What the tests of change tracking share.
@@ -92,6 +92,18 @@ T Value(Result<T> result) {
     std::abort();
   }
   return *std::move(result);
+}
+
+// As its declarations promise; columns without any hold reals.
+inline Table TableOf(const CatalogTable& catalog) {
+  Table table;
+  table.name = {"x", "main", catalog.name};
+  for (auto& column : catalog.columns) {
+    auto type = column.declared_type.empty() ? arrow::float64() : PromisedType(column.declared_type);
+    table.columns.push_back({.name = column.name, .type = type});
+  }
+  for (int key : catalog.key) table.key.push_back(catalog.columns[key].name);
+  return table;
 }
 
 inline void Do(Status status) { ASSERT_TRUE(status) << status.error().message; }
