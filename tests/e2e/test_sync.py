@@ -95,7 +95,8 @@ def test_mode_incremental_needs_an_earlier_sync(lake):
 
 def test_expired(tracked):
     tracked.sql("UPDATE t SET v='y' WHERE id=5; DELETE FROM t WHERE id=6;")
-    tracked.run("track", "clean", tracked.path, "--older-than", "0s")
+    tracked.track("enable", "--retention", "0s")
+    tracked.track("clean")
     table = tracked.sync()["t"]
     assert (table["reason"], table["deleted"]) == ("expired", 1)
     tracked.assert_equal()
