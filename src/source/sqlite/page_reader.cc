@@ -68,20 +68,6 @@ std::uint32_t PageSizeOf(const LogIndex& index) {
   return (size & 0xfe00u) + ((size & 1u) << 16);
 }
 
-// Whether everything in the log is in the database file too, for sure and for as long as the
-// transaction lasts. Nothing: the log moved on while we looked.
-std::optional<bool> IsCopiedBack(const volatile std::uint32_t* index, const LogIndex& log) {
-  std::uint32_t copied = index[kBackfillWord];
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  auto now = ReadOnce(index);
-  if (!now) return std::nullopt;
-  // Commits append. Had the log been begun anew, we could not be reading from it: that is possible only
-  // when all of it had been copied before we began.
-  if (now->salts() != log.salts()) return true;
-  if (now->frames() < log.frames()) return std::nullopt;
-  return copied >= log.frames();
-}
-
 }  // namespace
 
 Result<std::optional<LogIndex>> ReadLogIndex(Connection& connection) {
@@ -95,7 +81,11 @@ Result<std::optional<LogIndex>> ReadLogIndex(Connection& connection) {
   constexpr int kAttempts = 1000;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     auto log = ReadOnce(index);
-    if (log && IsInitialised(*log)) return log;
+    if (!log || !IsInitialised(*log)) continue;
+    log->copied = index[kBackfillWord];
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    // Of another state otherwise: the log may have been begun anew in between.
+    if (ReadOnce(index) == log) return log;
   }
   return Unreadable("the index of the write-ahead log is not at rest");
 }
@@ -112,7 +102,7 @@ Result<PageReader> PageReader::Begin(Connection& connection) {
       return TRY(ReadLogIndex(connection));
     }();
     if (began && *began == before) {
-      auto reader = Attach(connection, before);
+      auto reader = Attach(connection, *began);
       if (reader) return reader;
       TRY(connection.Execute("rollback"));
       return reader;
@@ -130,17 +120,13 @@ Result<PageReader> PageReader::Attach(Connection& connection, const std::optiona
   if ((mode == "wal") != log.has_value()) return Unreadable("the journal mode changed");
   PageReader reader;
   reader.database_ = TRY(FileOf(connection, SQLITE_FCNTL_FILE_POINTER));
-  if (log) {
-    auto* index = MapIndex(reader.database_);
-    if (!index) return Unreadable("no shared memory");
-    std::optional<bool> is_copied_back;
-    for (int attempt = 0; attempt < 1000 && !is_copied_back; ++attempt)
-      is_copied_back = IsCopiedBack(index, *log);
-    if (!is_copied_back) return Unreadable("the index of the write-ahead log is not at rest");
-    if (!*is_copied_back) {
-      reader.log_ = TRY(FileOf(connection, SQLITE_FCNTL_JOURNAL_POINTER));
-      TRY(reader.ReadFrames(*log));
-    }
+  // All copied back while nothing was behind it: the file is the state. Nobody copies more into it
+  // while we read, and the log may be begun anew. Otherwise SQLite reads from the log and holds the
+  // lock that keeps it; that all of it is copied back later says nothing, as a page that was written
+  // once more by then is left out.
+  if (log && log->copied < log->frames()) {
+    reader.log_ = TRY(FileOf(connection, SQLITE_FCNTL_JOURNAL_POINTER));
+    TRY(reader.ReadFrames(*log));
   }
   TRY(reader.ReadHeader());
   if (log && PageSizeOf(*log) != reader.page_size_) return Unreadable("another page size");

@@ -17,7 +17,8 @@ namespace tidemark::sqlite {
 // after read transactions began, prove that all of those see exactly this state.
 struct LogIndex {
   std::array<std::uint32_t, 12> words{};
-  bool operator==(const LogIndex&) const = default;
+  std::uint32_t copied = 0;  // frames that are in the database file too; no part of the state
+  bool operator==(const LogIndex& other) const { return words == other.words; }
   std::uint32_t frames() const { return words[4]; }
   // As bytes of the log's frames hold them.
   std::array<std::uint32_t, 2> salts() const { return {words[8], words[9]}; }
@@ -35,8 +36,8 @@ class PageReader {
  public:
   // Begins the transaction itself.
   static Result<PageReader> Begin(Connection& connection);
-  // In a transaction that was begun, and has read, between two readings of `log`, both equal.
-  // `log` is nothing where there is no write-ahead log.
+  // In a transaction that was begun, and has read, between two readings of the log's index that are
+  // equal; `log` is the later one of the two. Nothing: there is no write-ahead log.
   static Result<PageReader> Attach(Connection& connection, const std::optional<LogIndex>& log);
 
   std::uint32_t page_size() const { return page_size_; }
