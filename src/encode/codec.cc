@@ -58,20 +58,19 @@ Status CheckLevel(Codec codec, int level) {
   if (level == -1) return {};
   const CodecEntry& entry = EntryOf(codec);
   if (!arrow::util::Codec::SupportsCompressionLevel(entry.arrow_type)) {
-    return Fail(ErrorKind::kInvalid,
-                fmt::format("compression {} has no levels, but level {} was asked for", entry.name,
-                            level),
-                "leave the level out");
+    return Fail(
+        ErrorKind::kInvalid,
+        fmt::format("compression {} has no levels, but level {} was asked for", entry.name, level),
+        "leave the level out");
   }
-  // zstd's library takes negative levels too; -1 is taken for "no level" here, so they are left out.
-  const int lowest =
-      codec == Codec::kZstd
-          ? 1
-          : TRY(arrow::util::Codec::MinimumCompressionLevel(entry.arrow_type));
+  // zstd's library takes negative levels too; -1 is taken for "no level" here, so they are left
+  // out.
+  const int lowest = codec == Codec::kZstd
+                         ? 1
+                         : TRY(arrow::util::Codec::MinimumCompressionLevel(entry.arrow_type));
   const int highest = TRY(arrow::util::Codec::MaximumCompressionLevel(entry.arrow_type));
   if (level >= lowest && level <= highest) return {};
-  return Fail(ErrorKind::kInvalid,
-              fmt::format("compression {} has no level {}", entry.name, level),
+  return Fail(ErrorKind::kInvalid, fmt::format("compression {} has no level {}", entry.name, level),
               fmt::format("{} to {} are allowed", lowest, highest));
 }
 

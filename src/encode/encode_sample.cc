@@ -20,7 +20,8 @@ class FileSink final : public ByteSink {
  public:
   explicit FileSink(const std::string& path) : out_(path, std::ios::binary) {}
   Status Write(std::span<const std::byte> bytes) override {
-    out_.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    out_.write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
     if (!out_) return Fail(ErrorKind::kUnavailable, "the sample could not be written");
     return {};
   }
@@ -29,7 +30,8 @@ class FileSink final : public ByteSink {
   std::ofstream out_;
 };
 
-// Bits rather than digits for reals, decimals without their point, days and microseconds rather than dates, hex rather than text.
+// Bits rather than digits for reals, decimals without their point, days and microseconds rather
+// than dates, hex rather than text.
 nlohmann::json Cell(const arrow::Array& array, std::int64_t row) {
   if (array.IsNull(row)) return nullptr;
   switch (array.type_id()) {
@@ -43,9 +45,8 @@ nlohmann::json Cell(const arrow::Array& array, std::int64_t row) {
       return fmt::format("{:016x}", std::bit_cast<std::uint64_t>(
                                         static_cast<const arrow::DoubleArray&>(array).Value(row)));
     case arrow::Type::FLOAT:
-      return fmt::format("{:016x}",
-                         std::bit_cast<std::uint64_t>(static_cast<double>(
-                             static_cast<const arrow::FloatArray&>(array).Value(row))));
+      return fmt::format("{:016x}", std::bit_cast<std::uint64_t>(static_cast<double>(
+                                        static_cast<const arrow::FloatArray&>(array).Value(row))));
     case arrow::Type::DECIMAL128:
       return arrow::Decimal128(static_cast<const arrow::Decimal128Array&>(array).GetValue(row))
           .ToIntegerString();
@@ -70,7 +71,9 @@ Status WriteExpected(const arrow::Table& table, const std::string& path) {
       for (std::int64_t row = 0; row < part->length(); ++row) cells.push_back(Cell(*part, row));
     }
     const auto& field = *table.schema()->field(i);
-    out << nlohmann::json{{"name", field.name()}, {"type", field.type()->ToString()}, {"cells", cells}}
+    out << nlohmann::json{{"name", field.name()},
+                          {"type", field.type()->ToString()},
+                          {"cells", cells}}
         << '\n';
   }
   if (!out) return Fail(ErrorKind::kUnavailable, "the expected cells could not be written");

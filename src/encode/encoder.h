@@ -12,8 +12,8 @@ namespace tidemark {
 
 class WorkerPool;
 
-// Turns rows into the bytes of one file, which has one schema. One thread at a time; inside it may use
-// the pool.
+// Turns rows into the bytes of one file, which has one schema. One thread at a time; inside it may
+// use the pool.
 class Encoder {
  public:
   virtual ~Encoder() = default;
@@ -33,7 +33,7 @@ struct FormatOptions {
   int level = -1;  // -1: zstd 1, else the codec's own default. kInvalid when out of its range
   std::int64_t row_group_rows = 500'000;
   std::int64_t row_group_bytes = 32 << 20;  // a row group ends at whichever comes first
-  WorkerPool* pool = nullptr;               // columns are encoded on it; null: on the caller's thread
+  WorkerPool* pool = nullptr;  // columns are encoded on it; null: on the caller's thread
 };
 
 // One entry per format in encode/registry.cc.

@@ -92,8 +92,7 @@ std::int64_t ParquetEncoder::SliceBytes(const BatchSlice& slice) const {
   std::int64_t bytes = 0;
   for (std::size_t i = 0; i < leaves_.size(); ++i) {
     bytes += pq::RawBytes(
-        leaves_[i],
-        {slice.batch->column_data(static_cast<int>(i)).get(), slice.from, slice.rows});
+        leaves_[i], {slice.batch->column_data(static_cast<int>(i)).get(), slice.from, slice.rows});
   }
   return bytes;
 }
@@ -102,8 +101,8 @@ std::int64_t ParquetEncoder::SliceBytes(const BatchSlice& slice) const {
 std::int64_t ParquetEncoder::RowsThatFit(const BatchSlice& slice) const {
   const std::int64_t bytes = std::min(GroupRoom(), StageRoom());
   std::int64_t low = 1;
-  std::int64_t high = std::min(
-      {slice.rows, options_.row_group_rows - group_rows_, kStageRows - waiting_rows_});
+  std::int64_t high =
+      std::min({slice.rows, options_.row_group_rows - group_rows_, kStageRows - waiting_rows_});
   if (SliceBytes({slice.batch, slice.from, high}) <= bytes) return high;
   while (low < high) {
     const std::int64_t middle = low + (high - low + 1) / 2;
@@ -227,8 +226,9 @@ Result<std::unique_ptr<Encoder>> OpenParquet(std::shared_ptr<arrow::Schema> sche
                                              const FormatOptions& options, ByteSink& sink) {
   TRY(CheckLevel(options.codec, options.level));
   if (options.row_group_rows < 1 || options.row_group_bytes < 1) {
-    return Fail(ErrorKind::kInvalid, fmt::format("a row group of {} rows and {} bytes holds nothing",
-                                                 options.row_group_rows, options.row_group_bytes));
+    return Fail(ErrorKind::kInvalid,
+                fmt::format("a row group of {} rows and {} bytes holds nothing",
+                            options.row_group_rows, options.row_group_bytes));
   }
   if (schema->num_fields() == 0) {
     return Fail(ErrorKind::kUnsupported, "a parquet file needs at least one column");

@@ -9,6 +9,9 @@
 #include <parquet/metadata.h>
 #include <parquet/statistics.h>
 
+#include <cmath>
+
+#include "base/random.h"
 #include "base/worker_pool.h"
 #include "encode/codec.h"
 #include "encode/sample_rows.h"
@@ -74,9 +77,8 @@ std::shared_ptr<arrow::Table> Decoded(const std::string& bytes, const arrow::Sch
   auto table = ReaderOf(bytes)->ReadTable().ValueOrDie();
   arrow::ChunkedArrayVector columns;
   for (int i = 0; i < table->num_columns(); ++i) {
-    columns.push_back(table->column(i)->type()->Equals(*schema.field(i)->type())
-                          ? table->column(i)
-                          : nullptr);
+    columns.push_back(table->column(i)->type()->Equals(*schema.field(i)->type()) ? table->column(i)
+                                                                                 : nullptr);
     if (columns.back()) continue;
     EXPECT_EQ(schema.field(i)->type()->id(), arrow::Type::LARGE_STRING);
     arrow::LargeStringBuilder builder;
@@ -106,7 +108,7 @@ void ExpectSame(const arrow::Table& expected, const std::string& bytes) {
 }
 
 TEST(ParquetTest, EveryTypeComesBackAsItWasInAnyNumberOfRows) {
-  for (const std::int64_t rows : {0, 1, 2, 7, 8, 9, 31, 33, 128, 129, 1000, 20'011}) {
+  for (const std::int64_t rows : {0, 1, 2, 7, 8, 9, 31, 33, 128, 129, 1000, 6'011}) {
     const auto table = SampleRows(rows, 1);
     ExpectSame(*table, Encoded(*table, 777, {}));
   }
@@ -156,7 +158,8 @@ TEST(ParquetTest, RowGroupsEndAtTheirBytesAndALargeValueStandsAlone) {
     ExpectSame(*table, bytes);
     const auto metadata = ReaderOf(bytes)->parquet_reader()->metadata();
     std::vector<std::int64_t> rows;
-    for (int i = 0; i < metadata->num_row_groups(); ++i) rows.push_back(metadata->RowGroup(i)->num_rows());
+    for (int i = 0; i < metadata->num_row_groups(); ++i)
+      rows.push_back(metadata->RowGroup(i)->num_rows());
     EXPECT_THAT(rows, testing::ElementsAre(1, 1, 2, 1));
   }
 }
@@ -246,8 +249,8 @@ TEST(ParquetTest, LevelsOutOfRangeAreRefusedWithTheRange) {
 
 TEST(ParquetTest, ATypeThatFilesDoNotHoldNamesItsColumn) {
   MemorySink sink;
-  auto encoder =
-      OpenParquet(arrow::schema({arrow::field("when", arrow::time64(arrow::TimeUnit::NANO))}), {}, sink);
+  auto encoder = OpenParquet(
+      arrow::schema({arrow::field("when", arrow::time64(arrow::TimeUnit::NANO))}), {}, sink);
   ASSERT_FALSE(encoder);
   EXPECT_EQ(encoder.error().kind, ErrorKind::kUnsupported);
   EXPECT_THAT(encoder.error().message, HasSubstr("\"when\""));
@@ -265,28 +268,50 @@ TEST(ParquetTest, BatchesWhoseArraysAreSlicesComeBack) {
   ExpectSame(*table, sink.bytes);
 }
 
-std::shared_ptr<parquet::Statistics> StatisticsOf(const std::string& bytes, const std::string& column) {
-  const auto metadata = ReaderOf(bytes)->parquet_reader()->metadata();
-  return metadata->RowGroup(0)->ColumnChunk(metadata->schema()->ColumnIndex(column))->statistics();
-}
-
 TEST(ParquetTest, StatisticsAreTrueForEveryReader) {
   const std::string bytes = Encoded(*SampleRows(5000, 8), 5000, {});
+  // Held to the end: statistics of text point into it.
+  const auto metadata = ReaderOf(bytes)->parquet_reader()->metadata();
+  const auto of = [&](const std::string& column) {
+    const int index = metadata->schema()->ColumnIndex(column);
+    return metadata->RowGroup(0)->ColumnChunk(index)->statistics();
+  };
   // NaN would be above or below everything, depending on the reader: no bounds.
-  EXPECT_FALSE(StatisticsOf(bytes, "double_nan")->HasMinMax());
-  EXPECT_FALSE(StatisticsOf(bytes, "text_null")->HasMinMax());
-  EXPECT_EQ(StatisticsOf(bytes, "text_null")->null_count(), 5000);
-  // Values too long to be kept as bounds.
-  EXPECT_FALSE(StatisticsOf(bytes, "text_long")->HasMinMax());
-  const auto zero = std::static_pointer_cast<parquet::DoubleStatistics>(StatisticsOf(bytes, "double_zero"));
+  EXPECT_FALSE(of("double_nan")->HasMinMax());
+  EXPECT_FALSE(of("text_null")->HasMinMax());
+  EXPECT_EQ(of("text_null")->null_count(), 5000);
+  EXPECT_FALSE(of("text_long")->HasMinMax());  // too long to be kept as bounds
+  const auto zero = std::static_pointer_cast<parquet::DoubleStatistics>(of("double_zero"));
   EXPECT_TRUE(std::signbit(zero->min()));
   EXPECT_FALSE(std::signbit(zero->max()));
-  const auto text = StatisticsOf(bytes, "text_edge");
+  const auto text = of("text_edge");
   EXPECT_EQ(text->EncodeMin(), "");
   EXPECT_EQ(text->EncodeMax(), "\xF0\x9F\x8C\x8A");  // above every ASCII letter: bytes are unsigned
-  const auto whole = std::static_pointer_cast<parquet::Int64Statistics>(StatisticsOf(bytes, "int64_edge"));
+  const auto whole = std::static_pointer_cast<parquet::Int64Statistics>(of("int64_edge"));
   EXPECT_EQ(whole->min(), INT64_MIN);
   EXPECT_EQ(whole->max(), INT64_MAX);
+}
+
+// Runs begin and end anywhere, so that every way of mixing runs and packed groups is taken.
+TEST(ParquetTest, RunsOfAnyLengthComeBack) {
+  SeededRandom random(11);
+  for (int round = 0; round < 200; ++round) {
+    arrow::StringBuilder texts;
+    arrow::Int64Builder numbers;
+    const std::uint64_t longest = 1 + random.Next() % 90;
+    for (std::uint64_t run = 0; run < 60; ++run) {
+      const std::uint64_t value = random.Next() % 5;
+      for (std::uint64_t left = 1 + random.Next() % longest; left > 0; --left) {
+        const bool is_null = value == 4;
+        ASSERT_TRUE((is_null ? texts.AppendNull() : texts.Append(std::string(value, 'r'))).ok());
+        ASSERT_TRUE((is_null ? numbers.AppendNull() : numbers.Append(value << 40)).ok());
+      }
+    }
+    const auto table = arrow::Table::Make(
+        arrow::schema({arrow::field("t", arrow::utf8()), arrow::field("n", arrow::int64())}),
+        {texts.Finish().ValueOrDie(), numbers.Finish().ValueOrDie()});
+    ExpectSame(*table, Encoded(*table, 1 + static_cast<std::int64_t>(random.Next() % 999), {}));
+  }
 }
 
 TEST(ParquetTest, DictionariesAreUsedWhereValuesRepeatAndOnlyThere) {

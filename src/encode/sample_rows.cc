@@ -57,7 +57,8 @@ std::vector<Way<T>> WithCommonWays(std::vector<Way<T>> ways, const Values<T>& ma
   return ways;
 }
 
-std::vector<Way<std::int64_t>> IntegerWays(std::uint64_t seed, std::int64_t low, std::int64_t high) {
+std::vector<Way<std::int64_t>> IntegerWays(std::uint64_t seed, std::int64_t low,
+                                           std::int64_t high) {
   const Values<std::int64_t> many = [=](std::int64_t row) -> std::optional<std::int64_t> {
     const auto range = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
     const std::uint64_t value = At(seed, row);
@@ -75,8 +76,8 @@ std::vector<Way<std::int64_t>> IntegerWays(std::uint64_t seed, std::int64_t low,
 std::vector<Way<double>> RealWays(std::uint64_t seed) {
   using Limits = std::numeric_limits<float>;  // so that they survive as float, too
   const Values<double> many = [=](std::int64_t row) -> std::optional<double> {
-    return static_cast<double>(static_cast<float>(static_cast<double>(At(seed, row) % 2'000'000) / 16) -
-                               40'000.0F);
+    return static_cast<double>(
+        static_cast<float>(static_cast<double>(At(seed, row) % 2'000'000) / 16) - 40'000.0F);
   };
   auto ways = WithCommonWays<double>(
       {Edges<double>({0.0, -0.0, 1.5, -1.5, HUGE_VAL, -HUGE_VAL, Limits::max(), Limits::lowest(),
@@ -101,8 +102,16 @@ std::vector<Way<std::string>> TextWays(std::uint64_t seed, bool is_utf8) {
     text.append(value % 40, 'x');
     return text;
   };
-  std::vector<std::string> edges = {"", "a", "ab", "abcdefgh", "abcdefghi", std::string("a\0b", 3),
-                                    "\xC3\xA9", "\xF0\x9F\x8C\x8A", std::string(128, 'z'), "\x7F"};
+  std::vector<std::string> edges = {"",
+                                    "a",
+                                    "ab",
+                                    "abcdefgh",
+                                    "abcdefghi",
+                                    std::string("a\0b", 3),
+                                    "\xC3\xA9",
+                                    "\xF0\x9F\x8C\x8A",
+                                    std::string(128, 'z'),
+                                    "\x7F"};
   if (!is_utf8) edges.insert(edges.end(), {"\xFF", "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", "\x80"});
   auto ways = WithCommonWays<std::string>({Edges<std::string>(edges)}, many);
   ways.push_back({"long", [=](std::int64_t row) -> std::optional<std::string> {
@@ -111,7 +120,8 @@ std::vector<Way<std::string>> TextWays(std::uint64_t seed, bool is_utf8) {
                   }});
   ways.push_back({"sorted", [](std::int64_t row) -> std::optional<std::string> {
                     const std::string digits = std::to_string(row);
-                    return "key-" + std::string(9 - std::min<std::size_t>(9, digits.size()), '0') + digits;
+                    return "key-" + std::string(9 - std::min<std::size_t>(9, digits.size()), '0') +
+                           digits;
                   }});
   return ways;
 }
@@ -138,10 +148,9 @@ class TableMaker {
   template <class Builder>
   void AddIntegers(const std::string& name, const std::shared_ptr<arrow::DataType>& type,
                    std::int64_t low, std::int64_t high) {
-    Add<Builder>(name, type, IntegerWays(++seed_, low, high),
-                 [](Builder& to, std::int64_t value) {
-                   return to.Append(static_cast<typename Builder::value_type>(value));
-                 });
+    Add<Builder>(name, type, IntegerWays(++seed_, low, high), [](Builder& to, std::int64_t value) {
+      return to.Append(static_cast<typename Builder::value_type>(value));
+    });
   }
 
   void AddDecimals(int precision, int scale, std::int64_t high) {
@@ -155,29 +164,30 @@ class TableMaker {
   }
 
   template <class Builder>
-  void AddTexts(const std::string& name, const std::shared_ptr<arrow::DataType>& type, bool is_utf8) {
+  void AddTexts(const std::string& name, const std::shared_ptr<arrow::DataType>& type,
+                bool is_utf8) {
     Add<Builder>(name, type, TextWays(++seed_, is_utf8),
                  [](Builder& to, const std::string& value) { return to.Append(value); });
   }
 
   void AddReals() {
-    Add<arrow::DoubleBuilder>("double", arrow::float64(), RealWays(++seed_),
-                              [](arrow::DoubleBuilder& to, double value) { return to.Append(value); });
-    Add<arrow::FloatBuilder>("float", arrow::float32(), RealWays(++seed_),
-                             [](arrow::FloatBuilder& to, double value) {
-                               return to.Append(static_cast<float>(value));
-                             });
+    Add<arrow::DoubleBuilder>(
+        "double", arrow::float64(), RealWays(++seed_),
+        [](arrow::DoubleBuilder& to, double value) { return to.Append(value); });
+    Add<arrow::FloatBuilder>(
+        "float", arrow::float32(), RealWays(++seed_),
+        [](arrow::FloatBuilder& to, double value) { return to.Append(static_cast<float>(value)); });
   }
 
   void AddBooleans() {
-    Add<arrow::BooleanBuilder>("bool", arrow::boolean(), IntegerWays(++seed_, 0, 1),
-                               [](arrow::BooleanBuilder& to, std::int64_t value) {
-                                 return to.Append(value == 1);
-                               });
+    Add<arrow::BooleanBuilder>(
+        "bool", arrow::boolean(), IntegerWays(++seed_, 0, 1),
+        [](arrow::BooleanBuilder& to, std::int64_t value) { return to.Append(value == 1); });
   }
 
   void AddFixed() {
-    Add<arrow::FixedSizeBinaryBuilder>("fixed16", arrow::fixed_size_binary(16), TextWays(++seed_, false),
+    Add<arrow::FixedSizeBinaryBuilder>("fixed16", arrow::fixed_size_binary(16),
+                                       TextWays(++seed_, false),
                                        [](arrow::FixedSizeBinaryBuilder& to, std::string value) {
                                          value.resize(16, '\xFE');
                                          return to.Append(value);

@@ -54,7 +54,9 @@ class ByteBuffer {
     *Room(1) = byte;
     ++size_;
   }
-  void AppendU32(std::uint32_t value) { Append(&value, sizeof value); }  // x86 and ARM: little-endian
+  void AppendU32(std::uint32_t value) {
+    Append(&value, sizeof value);
+  }  // x86 and ARM: little-endian
   void AppendVarint(std::uint64_t value) {
     std::uint8_t* out = Room(10);
     std::size_t count = 0;
@@ -66,7 +68,8 @@ class ByteBuffer {
     size_ += count;
   }
   void AppendZigzag(std::int64_t value) {
-    AppendVarint((static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63));
+    AppendVarint((static_cast<std::uint64_t>(value) << 1) ^
+                 static_cast<std::uint64_t>(value >> 63));
   }
 
  private:

@@ -37,7 +37,8 @@ std::int64_t TextBytes(const ColumnSlice& slice) {
 }
 
 bool HasLargeOffsets(const Leaf& leaf) {
-  return leaf.type->id() == arrow::Type::LARGE_STRING || leaf.type->id() == arrow::Type::LARGE_BINARY;
+  return leaf.type->id() == arrow::Type::LARGE_STRING ||
+         leaf.type->id() == arrow::Type::LARGE_BINARY;
 }
 
 void AppendLevels(std::span<const ColumnSlice> slices, std::int64_t rows, std::int64_t nulls,
@@ -84,7 +85,8 @@ std::int64_t RowsUntil(const Leaf& leaf, const ColumnSlice& slice, std::int64_t 
 
 std::int64_t RawBytes(const Leaf& leaf, const ColumnSlice& slice) {
   if (leaf.physical == Physical::kBytes) {
-    return (HasLargeOffsets(leaf) ? TextBytes<std::int64_t>(slice) : TextBytes<std::int32_t>(slice)) +
+    return (HasLargeOffsets(leaf) ? TextBytes<std::int64_t>(slice)
+                                  : TextBytes<std::int32_t>(slice)) +
            4 * slice.rows;
   }
   return std::max<std::int64_t>(1, leaf.type->byte_width()) * slice.rows;
@@ -94,7 +96,8 @@ Status ColumnEncoder::Append(std::span<const ColumnSlice> slices, std::int64_t g
   std::int64_t bytes = 0;
   for (const ColumnSlice& slice : slices) bytes += RawBytes(leaf_, slice);
   // Equal pages rather than full ones and a small rest.
-  const std::int64_t page_bytes = bytes / std::max<std::int64_t>(1, (bytes + kPageBytes / 2) / kPageBytes) + 1;
+  const std::int64_t page_bytes =
+      bytes / std::max<std::int64_t>(1, (bytes + kPageBytes / 2) / kPageBytes) + 1;
   std::vector<ColumnSlice> page;
   std::int64_t room = page_bytes;
   for (ColumnSlice rest : slices) {
@@ -122,8 +125,8 @@ Status ColumnEncoder::AddPage(std::span<const ColumnSlice> slices, std::int64_t 
     rows.nulls += NullsIn(slice);
   }
   if (rows.nulls != 0 && !leaf_.is_nullable) {
-    return Fail(ErrorKind::kInvalid, fmt::format("column \"{}\" holds null but was declared without",
-                                                 leaf_.name));
+    return Fail(ErrorKind::kInvalid,
+                fmt::format("column \"{}\" holds null but was declared without", leaf_.name));
   }
   DataPage page = {rows.rows, rows.nulls, Encoding::kPlain, {}};
   ByteBuffer& body = BodyOfThread();

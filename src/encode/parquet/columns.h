@@ -13,6 +13,8 @@ std::unique_ptr<ColumnEncoder> MakePlainColumn(const Leaf& leaf, Codec codec, in
 
 // Every so many-th value, so that at most kSampleValues are looked at.
 inline constexpr std::size_t kSampleValues = 4096;
-inline std::size_t SampleStep(std::size_t values) { return (values + kSampleValues - 1) / kSampleValues; }
+inline std::size_t SampleStep(std::size_t values) {
+  return (values + kSampleValues - 1) / kSampleValues;
+}
 
 }  // namespace tidemark::pq

@@ -40,7 +40,9 @@ std::uint32_t HashOf(std::string_view text) {
   } else if (size >= 4) {
     hash = Mix(hash ^ (std::uint64_t{Load4(at)} << 32 | Load4(at + size - 4)), kOdd);
   } else if (size > 0) {
-    const auto byte = [&](std::size_t i) { return std::uint64_t{static_cast<std::uint8_t>(at[i])}; };
+    const auto byte = [&](std::size_t i) {
+      return std::uint64_t{static_cast<std::uint8_t>(at[i])};
+    };
     hash = Mix(hash ^ (byte(0) << 16 | byte(size / 2) << 8 | byte(size - 1)), kOdd);
   }
   return static_cast<std::uint32_t>(hash ^ (hash >> 32));

@@ -13,8 +13,8 @@ inline constexpr std::size_t kDictionaryBytesMax = 1 << 20;
 // A longer text is hardly ever repeated often enough.
 inline constexpr std::size_t kDictionaryTextBytesMax = 4 << 10;
 
-// The distinct values of a column in the order they were seen. Numbers are told apart by their bits,
-// so that -0.0 and every NaN come back as they were. Empty again after Clear().
+// The distinct values of a column in the order they were seen. Numbers are told apart by their
+// bits, so that -0.0 and every NaN come back as they were. Empty again after Clear().
 template <class U>
 class NumberDictionary {
  public:

@@ -184,8 +184,8 @@ void AppendOffsetIndex(const ChunkEntry& chunk, ThriftOut& out) {
 
 // One index of every chunk, in the order of the chunks.
 template <class F>
-std::vector<IndexPlace> AppendIndexes(const std::vector<RowGroupEntry>& groups, std::int64_t position,
-                                      ByteBuffer& out, F&& append) {
+std::vector<IndexPlace> AppendIndexes(const std::vector<RowGroupEntry>& groups,
+                                      std::int64_t position, ByteBuffer& out, F&& append) {
   std::vector<IndexPlace> places;
   for (const RowGroupEntry& group : groups) {
     for (const ChunkEntry& chunk : group.chunks) {
@@ -261,7 +261,8 @@ std::optional<Physical> PhysicalOf(const arrow::DataType& type) {
     case arrow::Type::INT64:
       return Physical::kInt64;
     case arrow::Type::TIMESTAMP:
-      if (static_cast<const arrow::TimestampType&>(type).unit() == arrow::TimeUnit::SECOND) return {};
+      if (static_cast<const arrow::TimestampType&>(type).unit() == arrow::TimeUnit::SECOND)
+        return {};
       return Physical::kInt64;
     case arrow::Type::FLOAT:
       return Physical::kFloat;
@@ -276,7 +277,9 @@ std::optional<Physical> PhysicalOf(const arrow::DataType& type) {
       return Physical::kFixed;
     case arrow::Type::DECIMAL128: {
       const int precision = static_cast<const arrow::DecimalType&>(type).precision();
-      return precision <= 9 ? Physical::kInt32 : precision <= 18 ? Physical::kInt64 : Physical::kFixed;
+      return precision <= 9    ? Physical::kInt32
+             : precision <= 18 ? Physical::kInt64
+                               : Physical::kFixed;
     }
     default:
       return {};

@@ -16,7 +16,15 @@ class Field;
 namespace tidemark::pq {
 
 // The numbers are those of parquet.thrift.
-enum class Physical { kBoolean = 0, kInt32 = 1, kInt64 = 2, kFloat = 4, kDouble = 5, kBytes = 6, kFixed = 7 };
+enum class Physical {
+  kBoolean = 0,
+  kInt32 = 1,
+  kInt64 = 2,
+  kFloat = 4,
+  kDouble = 5,
+  kBytes = 6,
+  kFixed = 7
+};
 enum class Encoding { kPlain = 0, kRle = 3, kDelta = 5, kRleDictionary = 8 };
 
 // A column as the file declares it.
@@ -70,8 +78,8 @@ struct RowGroupEntry {
   std::vector<ChunkEntry> chunks;
 };
 
-// All that stands between the last row group and the end of the file, for a file whose row groups end
-// at `position`.
+// All that stands between the last row group and the end of the file, for a file whose row groups
+// end at `position`.
 ByteBuffer FooterOf(const std::vector<Leaf>& leaves, const std::vector<RowGroupEntry>& groups,
                     std::int64_t position);
 

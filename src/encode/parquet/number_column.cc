@@ -50,8 +50,8 @@ std::optional<Bounds> BoundsOf(std::span<const T> values) {
 // The values that are not null, side by side.
 template <class T, class In>
 void Gather(const ColumnSlice& slice, std::size_t stride, std::vector<T>& to) {
-  const In* const from =
-      slice.array->GetValues<In>(1, 0) + (slice.array->offset + slice.from) * static_cast<std::int64_t>(stride);
+  const In* const from = slice.array->GetValues<In>(1, 0) +
+                         (slice.array->offset + slice.from) * static_cast<std::int64_t>(stride);
   const std::size_t begin = to.size();
   const auto rows = static_cast<std::size_t>(slice.rows);
   to.resize(begin + rows);
@@ -108,8 +108,7 @@ class NumberColumn final : public ColumnEncoder {
 
  private:
   using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-  static constexpr Encoding kFallback =
-      std::is_integral_v<T> ? Encoding::kDelta : Encoding::kPlain;
+  static constexpr Encoding kFallback = std::is_integral_v<T> ? Encoding::kDelta : Encoding::kPlain;
 
   // Where a slice without nulls holds just these values they are not copied.
   std::span<const T> ValuesOf(const PageRows& rows) {

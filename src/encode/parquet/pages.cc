@@ -58,23 +58,22 @@ Result<std::int64_t> ChunkPages::AddPage(const Header& header, ByteBuffer& body,
   constexpr auto kPageBytesMax = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
   const std::size_t raw_bytes = body.size();
   arrow::util::Codec* const compressor = TRY(Compressor());
-  const std::size_t room =
-      compressor ? static_cast<std::size_t>(compressor->MaxCompressedLen(
-                       static_cast<std::int64_t>(raw_bytes), body.data()))
-                 : raw_bytes;
+  const std::size_t room = compressor ? static_cast<std::size_t>(compressor->MaxCompressedLen(
+                                            static_cast<std::int64_t>(raw_bytes), body.data()))
+                                      : raw_bytes;
   const bool is_large = raw_bytes > kOwnBlockBytes;
   ByteBuffer own;
   ByteBuffer* packed = &body;
   if (compressor) {
     packed = is_large ? &own : &CompressedOfThread();
     packed->Reserve(room);
-    packed->Advance(static_cast<std::size_t>(TRY(compressor->Compress(
-        static_cast<std::int64_t>(raw_bytes), body.data(), static_cast<std::int64_t>(room),
-        packed->data()))));
+    packed->Advance(static_cast<std::size_t>(
+        TRY(compressor->Compress(static_cast<std::int64_t>(raw_bytes), body.data(),
+                                 static_cast<std::int64_t>(room), packed->data()))));
   }
   if (std::max(raw_bytes, packed->size()) > kPageBytesMax) {
-    return Fail(ErrorKind::kUnsupported,
-                fmt::format("a page of {} bytes: parquet holds at most {}", raw_bytes, kPageBytesMax));
+    return Fail(ErrorKind::kUnsupported, fmt::format("a page of {} bytes: parquet holds at most {}",
+                                                     raw_bytes, kPageBytesMax));
   }
   ByteBuffer head;
   head.Reserve(kHeaderBytesMax);
@@ -126,8 +125,8 @@ Status ChunkPages::AddDataPage(const DataPage& page, ByteBuffer& body) {
 }
 
 Status ChunkPages::AddDictionaryPage(std::size_t count, ByteBuffer& body) {
-  dictionary_bytes_ = TRY(
-      AddPage({true, static_cast<std::int64_t>(count), Encoding::kPlain}, body, dictionary_));
+  dictionary_bytes_ =
+      TRY(AddPage({true, static_cast<std::int64_t>(count), Encoding::kPlain}, body, dictionary_));
   return {};
 }
 

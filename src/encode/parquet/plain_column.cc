@@ -12,7 +12,8 @@ namespace {
 
 bool IsValid(const ColumnSlice& slice, std::int64_t row) {
   return !slice.array->MayHaveNulls() ||
-         arrow::bit_util::GetBit(slice.array->buffers[0]->data(), slice.array->offset + slice.from + row);
+         arrow::bit_util::GetBit(slice.array->buffers[0]->data(),
+                                 slice.array->offset + slice.from + row);
 }
 
 class BooleanColumn final : public ColumnEncoder {
@@ -65,7 +66,8 @@ class FixedColumn final : public ColumnEncoder {
   }
 
   bool IsLess(std::string_view a, std::string_view b) const override {
-    if (is_decimal_ && a[0] != b[0]) return static_cast<signed char>(a[0]) < static_cast<signed char>(b[0]);
+    if (is_decimal_ && a[0] != b[0])
+      return static_cast<signed char>(a[0]) < static_cast<signed char>(b[0]);
     return a < b;
   }
 
@@ -103,7 +105,8 @@ class FixedColumn final : public ColumnEncoder {
 }  // namespace
 
 std::unique_ptr<ColumnEncoder> MakePlainColumn(const Leaf& leaf, Codec codec, int level) {
-  if (leaf.physical == Physical::kBoolean) return std::make_unique<BooleanColumn>(leaf, codec, level);
+  if (leaf.physical == Physical::kBoolean)
+    return std::make_unique<BooleanColumn>(leaf, codec, level);
   return std::make_unique<FixedColumn>(leaf, codec, level);
 }
 

@@ -19,13 +19,15 @@ template <class Offset>
 void Gather(const ColumnSlice& slice, Texts& to) {
   const Offset* const offsets = slice.array->GetValues<Offset>(1) + slice.from;
   const auto& buffer = slice.array->buffers[2];
-  const char* const bytes = buffer && buffer->data() ? reinterpret_cast<const char*>(buffer->data()) : "";
+  const char* const bytes =
+      buffer && buffer->data() ? reinterpret_cast<const char*>(buffer->data()) : "";
   const std::uint8_t* const valid =
       slice.array->MayHaveNulls() ? slice.array->buffers[0]->data() : nullptr;
   const std::int64_t bit = slice.array->offset + slice.from;
   for (std::int64_t row = 0; row < slice.rows; ++row) {
     if (valid && !arrow::bit_util::GetBit(valid, bit + row)) continue;
-    to.emplace_back(bytes + offsets[row], static_cast<std::size_t>(offsets[row + 1] - offsets[row]));
+    to.emplace_back(bytes + offsets[row],
+                    static_cast<std::size_t>(offsets[row + 1] - offsets[row]));
   }
 }
 
