@@ -187,7 +187,7 @@ TEST(PageRows, MoveToAnotherReader) {
 // Damaged pages give SQLite's verdict through SQL, never a crash: meant for the address sanitizer.
 TEST(PageRows, DamagedPagesAreLeftToSql) {
   int differing = 0;
-  for (unsigned seed = 0; seed < 300; ++seed) {
+  for (unsigned seed = 0; seed < 100; ++seed) {
     std::mt19937_64 random(seed);
     Scratch scratch;
     scratch.Execute("pragma page_size = 512; create table t(id integer primary key, x text, b blob);"
