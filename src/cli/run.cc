@@ -59,7 +59,6 @@ Result<SyncOptions> SyncOptionsOf(const Arguments& arguments) {
   options.exclude = arguments.Texts("--exclude");
   if (auto mode = arguments.Text("--mode")) options.mode = TRY(ParseMode(*mode));
   if (auto format = arguments.Text("--format")) options.format = *format;
-  TRY(FindFormat(options.format));
   if (auto codec = arguments.Text("--compression"))
     options.encoding.codec = TRY(ParseCodec(*codec));
   if (auto level = TRY(arguments.Integer("--compression-level", 0)))

@@ -134,6 +134,7 @@ Result<std::vector<std::string>> Landing::OlderFiles() const {
 
 LandedState Landing::Committed(const LandingCommit& commit) const {
   auto next = state_;
+  next.name = layout_.name;
   next.is_loaded = true;
   next.position = commit.position;
   next.source_identity = commit.source_identity;

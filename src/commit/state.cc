@@ -109,8 +109,17 @@ Status ReadConfig(const Json& json, LandedConfig& config) {
   return fields.Done();
 }
 
+Status ReadName(const Json& json, TableName& name) {
+  Fields fields(json);
+  fields.Read("database", name.database);
+  fields.Read("schema", name.schema);
+  fields.Read("name", name.name);
+  return fields.Done();
+}
+
 Status ReadState(const Json& json, LandedState& state) {
   Fields fields(json);
+  fields.ReadObject("table", [&](const Json& j) { return ReadName(j, state.name); });
   fields.Read("epoch", state.epoch);
   fields.Read("run_id", state.run_id);
   fields.Read("last_timestamp_us", state.last_timestamp_us);
@@ -142,7 +151,11 @@ std::string Serialize(const LandedState& state) {
     pending.push_back({{"key", TextJson(object.key)},
                        {"token", TextJson(object.token)},
                        {"size_bytes", object.size_bytes}});
+  Json name = {{"database", TextJson(state.name.database)},
+               {"schema", TextJson(state.name.schema)},
+               {"name", TextJson(state.name.name)}};
   Json json = {{"format_version", kFormatVersion},
+               {"table", std::move(name)},
                {"epoch", state.epoch},
                {"run_id", TextJson(state.run_id)},
                {"last_timestamp_us", state.last_timestamp_us},

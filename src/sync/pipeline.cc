@@ -103,7 +103,10 @@ std::string NewRunId(const SyncOptions& options) {
 
 Result<RunResources> MakeResources(const SyncOptions& options) {
   RunResources resources;
-  resources.format = TRY(FindFormat(options.format));
+  if (options.format != "per_table")
+    return Fail(ErrorKind::kInvalid, "format \"" + options.format + "\" is not known",
+                "allowed: per_table");
+  resources.format = TRY(FindFormat("parquet"));
   resources.workers =
       options.workers > 0 ? options.workers
                           : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
