@@ -7,10 +7,11 @@
 namespace tidemark::sqlite {
 namespace {
 
-// A deferred transaction sees nothing until it reads.
+// A deferred transaction sees nothing until it reads. This reads the first page and no more: the
+// schema, which may be large, is left to those that need it.
 Status BeginReading(Connection& connection) {
   TRY(connection.Execute("begin"));
-  TRY(connection.QueryInt("select count(*) from (select 1 from main.sqlite_schema limit 1)"));
+  TRY(connection.QueryInt("pragma main.schema_version"));
   return {};
 }
 

@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 #include "source/sqlite/catalog.h"
@@ -73,6 +75,18 @@ Status CheckReadable(Connection& connection) {
                       std::move(tables.error())));
 }
 
+// Which file a path leads to.
+struct FileIdentity {
+  dev_t device = 0;
+  ino_t number = 0;
+  bool operator==(const FileIdentity&) const = default;
+  static FileIdentity Of(const std::string& path) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) return {};
+    return {.device = info.st_dev, .number = info.st_ino};
+  }
+};
+
 class SqliteSource final : public Source {
  public:
   SqliteSource(std::string path, std::string database, const SourceOptions& options)
@@ -82,38 +96,67 @@ class SqliteSource final : public Source {
   Result<std::vector<TableName>> ListTables() override;
   Result<std::unique_ptr<Snapshot>> OpenSnapshot() override;
 
-  Result<Connection> Connect() const {
-    auto connection = TRY(Connection::Open(path_, Access::kReadOnly, options_.lock_timeout_ms,
-                                           options_.stop));
-    TRY(CheckReadable(connection));
-    return connection;
-  }
+  // Looks at the file as any first statement would, so that all that can be wrong with it is told at
+  // once; the connection is kept, as reading the schema of thousands of tables takes its time.
+  Status Connect();
 
  private:
+  // Runs `use(Connection&)` in a read transaction of its own.
+  template <class Use>
+  auto Read(Use use) -> decltype(use(std::declval<Connection&>())) {
+    std::lock_guard lock(mutex_);
+    TRY(Connect());
+    TRY(connection_->Execute("begin"));
+    auto result = use(*connection_);
+    TRY(connection_->Execute("rollback"));
+    return result;
+  }
+
   const std::string path_, database_;
   const SourceOptions options_;
+  std::mutex mutex_;
+  std::optional<Connection> connection_;  // under mutex_
+  FileIdentity file_;                     // that connection_ has open
 };
 
+Status SqliteSource::Connect() {
+  auto file = FileIdentity::Of(path_);
+  if (connection_ && file_ == file) return {};
+  connection_.reset();
+  auto connection = TRY(Connection::Open(path_, Access::kReadOnly, options_.lock_timeout_ms,
+                                         options_.stop));
+  TRY(CheckReadable(connection));
+  connection_.emplace(std::move(connection));
+  file_ = file;
+  return {};
+}
+
 Result<std::string> SqliteSource::Identity() {
-  auto connection = TRY(Connect());
-  TRY(connection.Execute("begin"));
-  auto tracking = TRY(ReadTracking(connection));
-  return (tracking ? tracking->database_id : "-") + " " + path_;
+  return Read([&](Connection& connection) -> Result<std::string> {
+    auto tracking = TRY(ReadTracking(connection));
+    return (tracking ? tracking->database_id : "-") + " " + path_;
+  });
 }
 
 Result<std::vector<TableName>> SqliteSource::ListTables() {
-  auto connection = TRY(Connect());
-  TRY(connection.Execute("begin"));
-  std::vector<TableName> names;
-  for (auto& table : TRY(ReadCatalog(connection)))
-    names.push_back({.database = database_, .schema = "main", .name = std::move(table.name)});
-  return names;
+  return Read([&](Connection& connection) -> Result<std::vector<TableName>> {
+    std::vector<TableName> names;
+    for (auto& table : TRY(ReadCatalog(connection)))
+      names.push_back({.database = database_, .schema = "main", .name = std::move(table.name)});
+    return names;
+  });
 }
 
 Result<std::unique_ptr<Snapshot>> SqliteSource::OpenSnapshot() {
-  // Anything wrong is explained here; the snapshot itself need not know how.
-  TRY(Connect());
-  return OpenSqliteSnapshot(path_, database_, options_);
+  auto snapshot = OpenSqliteSnapshot(path_, database_, options_);
+  if (snapshot) return snapshot;
+  // A second look tells what is wrong with the file, if that is what it was.
+  std::lock_guard lock(mutex_);
+  connection_.reset();
+  bool may_be_the_file = snapshot.error().kind != ErrorKind::kCancelled &&
+                         snapshot.error().kind != ErrorKind::kUnavailable;
+  if (may_be_the_file) TRY(Connect());
+  return Fail(std::move(snapshot.error()).While(path_));
 }
 
 std::string FolderForTemporaryFiles(const SourceOptions& options) {
