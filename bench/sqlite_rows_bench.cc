@@ -1,4 +1,5 @@
-// Nanoseconds per value of both ways of reading rows, on a table like lineitem that it makes itself.
+// Nanoseconds per value of both ways of reading rows, on a table like lineitem that it makes
+// itself.
 #include <arrow/record_batch.h>
 #include <fmt/format.h>
 
@@ -27,8 +28,10 @@ void Make(const std::string& path, std::int64_t rows) {
   sqlite3_open(path.c_str(), &db);
   auto sql = fmt::format(
       "pragma journal_mode = off; pragma synchronous = off;"
-      "create table lineitem(orderkey integer, partkey integer, suppkey integer, linenumber integer,"
-      " quantity real, extendedprice real, discount real, tax real, returnflag text, linestatus text,"
+      "create table lineitem(orderkey integer, partkey integer, suppkey integer, linenumber "
+      "integer,"
+      " quantity real, extendedprice real, discount real, tax real, returnflag text, linestatus "
+      "text,"
       " shipinstruct text, shipmode text, comment text, shipdate date, commitdate date,"
       " receiptdate date);"
       "with recursive c(n) as (values (1) union all select n + 1 from c where n < {})"
@@ -63,8 +66,8 @@ Status Run(const std::string& path) {
   Table table;
   table.name = {"bench", "main", "lineitem"};
   for (const auto& column : catalog.columns)
-    table.columns.push_back({column.name, PromisedType(column.declared_type),
-                             column.declared_type, std::nullopt, {}});
+    table.columns.push_back(
+        {column.name, PromisedType(column.declared_type), column.declared_type, std::nullopt, {}});
   RowRequest request{&catalog, &table, std::monostate(), {}, {}};
   for (int round = 0; round < 3; ++round) {
     auto by_sql = TRY(Measure(connection, nullptr, request));

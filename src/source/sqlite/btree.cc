@@ -13,6 +13,7 @@ namespace {
 constexpr std::uint8_t kTableInterior = 0x05, kTableLeaf = 0x0d;
 constexpr std::size_t kDepthMax = 20;
 constexpr std::uint64_t kPayloadMax = 0x7fffffff;
+constexpr std::uint64_t kRecordKept = 1 << 20;  // larger ones are rare and must not stay in memory
 
 std::uint32_t Big16(const std::uint8_t* p) { return std::uint32_t{p[0]} << 8 | p[1]; }
 std::uint32_t Big32(const std::uint8_t* p) { return Big16(p) << 16 | Big16(p + 2); }
@@ -42,7 +43,8 @@ Result<Interior> ParseInterior(const std::uint8_t* page, std::uint32_t number,
     const auto* cell = page + at + 4;
     interior.children.push_back(Big32(page + at));
     auto key = static_cast<std::int64_t>(ReadVarint(&cell));
-    if (!interior.keys.empty() && key <= interior.keys.back()) return Malformed("keys out of order");
+    if (!interior.keys.empty() && key <= interior.keys.back())
+      return Malformed("keys out of order");
     interior.keys.push_back(key);
   }
   interior.children.push_back(Big32(page + start + 8));
@@ -195,6 +197,10 @@ class Pages final : public PageRowStream {
         return Fail(Misfit(table_, decoder_.misfit_column()));
       if (outcome != RecordDecoder::Outcome::kRow) return Malformed("a record that is none");
       last_rowid_ = rowid;
+      if (record_capacity_ > kRecordKept) {
+        record_.reset();
+        record_capacity_ = 0;
+      }
     }
     return {};
   }
@@ -202,7 +208,8 @@ class Pages final : public PageRowStream {
   // A record that goes on in other pages, as one piece.
   Result<const std::uint8_t*> Assemble(const std::uint8_t* cell, std::uint64_t size) {
     const std::uint64_t usable = reader_->usable_size();
-    if (size > kPayloadMax || size > reader_->pages() * usable) return Malformed("a record too long");
+    if (size > kPayloadMax || size > reader_->pages() * usable)
+      return Malformed("a record too long");
     auto least = (usable - 12) * 32 / 255 - 23;
     auto local = least + (size - least) % (usable - 4);
     if (local > usable - 35) local = least;

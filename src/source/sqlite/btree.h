@@ -17,8 +17,8 @@ bool CanReadPages(const CatalogTable& catalog);
 // position() on (see RangeBehind); what came so far is right.
 class PageRowStream : public RowStream {
  public:
-  // Goes on with the same rows through another reader: of the same transaction, or of a copy of the same
-  // state with the same pages. The old one may be destroyed afterwards.
+  // Goes on with the same rows through another reader: of the same transaction, or of a copy of the
+  // same state with the same pages. The old one may be destroyed afterwards.
   virtual void MoveTo(PageReader& reader) = 0;
 };
 
@@ -26,8 +26,8 @@ class PageRowStream : public RowStream {
 // kUnsupported: not this table.
 Result<std::unique_ptr<PageRowStream>> OpenPageRows(PageReader& reader, const RowRequest& request);
 
-// From pages if they can be read, going over to SQL by itself where they cannot. `connection` is in the
-// transaction that `reader` was made in; null: SQL alone.
+// From pages if they can be read, going over to SQL by itself where they cannot. `connection` is in
+// the transaction that `reader` was made in; null: SQL alone.
 Result<std::unique_ptr<RowStream>> OpenRows(Connection& connection, PageReader* reader,
                                             const RowRequest& request);
 

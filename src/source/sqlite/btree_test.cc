@@ -30,8 +30,8 @@ Batches ByPages(PageReader& reader, const RowRequest& request) {
 // Every value rendered by SQLite's columns alone, the oracle of both ways.
 void ExpectMatchesColumns(Connection& connection, const CatalogTable& catalog,
                           const Batches& batches) {
-  auto select = connection.Prepare("select * from main." + QuoteIdentifier(catalog.name) +
-                                   " order by rowid");
+  auto select =
+      connection.Prepare("select * from main." + QuoteIdentifier(catalog.name) + " order by rowid");
   ASSERT_TRUE(select);
   for (const auto& batch : batches)
     for (std::int64_t row = 0; row < batch->num_rows(); ++row) {
@@ -65,24 +65,30 @@ struct Shape {
 };
 
 void FillRandomly(Scratch& scratch, const Shape& shape, std::mt19937_64& random) {
-  scratch.Execute("pragma page_size = " + std::to_string(shape.page_size) + "; pragma auto_vacuum = " +
-                  (shape.has_auto_vacuum ? "1" : "0") + "; pragma journal_mode = " +
-                  (shape.is_log ? "wal" : "delete") + "; pragma wal_autocheckpoint = 40; begin");
-  scratch.Execute("create table t(i int, id integer primary key, r real, d date, ts datetime, x text,"
-                  " b blob, n numeric, u, bo boolean, s int as (i) stored)");
+  scratch.Execute("pragma page_size = " + std::to_string(shape.page_size) +
+                  "; pragma auto_vacuum = " + (shape.has_auto_vacuum ? "1" : "0") +
+                  "; pragma journal_mode = " + (shape.is_log ? "wal" : "delete") +
+                  "; pragma wal_autocheckpoint = 40; begin");
+  scratch.Execute(
+      "create table t(i int, id integer primary key, r real, d date, ts datetime, x text,"
+      " b blob, n numeric, u, bo boolean, s int as (i) stored)");
   auto insert = [&](int columns, std::int64_t id) {
     std::string values;
     for (int c = 0; c < columns; ++c)
-      values += (c ? "," : "") + (c == 1 ? std::to_string(id) : RandomLiteral(random, shape.page_size));
+      values +=
+          (c ? "," : "") + (c == 1 ? std::to_string(id) : RandomLiteral(random, shape.page_size));
     return "insert or replace into t(i,id,r,d,ts,x,b,n,u,bo" +
            std::string(columns > 10 ? ",a1,a2,a3" : "") + ") values (" + values + ")";
   };
-  for (int i = 0; i < 150; ++i) scratch.Execute(insert(10, static_cast<std::int64_t>(random() % 4000) - 2000));
+  for (int i = 0; i < 150; ++i)
+    scratch.Execute(insert(10, static_cast<std::int64_t>(random() % 4000) - 2000));
   scratch.Execute("insert into t(id) values (-9223372036854775807-1), (9223372036854775807)");
-  scratch.Execute("alter table t add column a1 int default 7; alter table t add column a2 real default 3;"
-                  "alter table t add column a3 text default 'it''s'");
+  scratch.Execute(
+      "alter table t add column a1 int default 7; alter table t add column a2 real default 3;"
+      "alter table t add column a3 text default 'it''s'");
   scratch.Execute("commit");
-  for (int i = 0; i < 60; ++i) scratch.Execute(insert(13, static_cast<std::int64_t>(random() % 4000) - 2000));
+  for (int i = 0; i < 60; ++i)
+    scratch.Execute(insert(13, static_cast<std::int64_t>(random() % 4000) - 2000));
   scratch.Execute("delete from t where id % 5 = 0; update t set x = 'moved' where id % 7 = 0");
 }
 
@@ -119,20 +125,21 @@ TEST_P(Differential, SameRows) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Shapes, Differential,
-    ::testing::Values(Shape{512, false, true, 1}, Shape{512, true, false, 2},
-                      Shape{1024, true, true, 3}, Shape{4096, false, false, 4},
-                      Shape{4096, true, false, 5}, Shape{8192, true, true, 6},
-                      Shape{65536, false, false, 7}, Shape{65536, true, true, 8},
-                      Shape{2048, false, true, 9}, Shape{32768, true, false, 10}));
+INSTANTIATE_TEST_SUITE_P(Shapes, Differential,
+                         ::testing::Values(Shape{512, false, true, 1}, Shape{512, true, false, 2},
+                                           Shape{1024, true, true, 3}, Shape{4096, false, false, 4},
+                                           Shape{4096, true, false, 5}, Shape{8192, true, true, 6},
+                                           Shape{65536, false, false, 7},
+                                           Shape{65536, true, true, 8}, Shape{2048, false, true, 9},
+                                           Shape{32768, true, false, 10}));
 
 // Ranges cover every row once, whatever their number.
 TEST(SplitByPages, CoversEveryRowOnce) {
   Scratch scratch;
-  scratch.Execute("pragma page_size = 512; create table t(id integer primary key, x text);"
-                  "with recursive c(n) as (values (-5000) union all select n + 3 from c where n < 25000)"
-                  " insert into t select n, 'row ' || n from c");
+  scratch.Execute(
+      "pragma page_size = 512; create table t(id integer primary key, x text);"
+      "with recursive c(n) as (values (-5000) union all select n + 3 from c where n < 25000)"
+      " insert into t select n, 'row ' || n from c");
   auto connection = scratch.Open();
   auto reader = PageReader::Begin(connection);
   ASSERT_TRUE(reader);
@@ -161,9 +168,10 @@ TEST(SplitByPages, CoversEveryRowOnce) {
 // A stream moved to another reader at any batch boundary goes on with the next row.
 TEST(PageRows, MoveToAnotherReader) {
   Scratch scratch;
-  scratch.Execute("pragma page_size = 1024; create table t(id integer primary key, x text);"
-                  "with recursive c(n) as (values (1) union all select n + 1 from c where n < 3000)"
-                  " insert into t select n, 'row ' || n from c");
+  scratch.Execute(
+      "pragma page_size = 1024; create table t(id integer primary key, x text);"
+      "with recursive c(n) as (values (1) union all select n + 1 from c where n < 3000)"
+      " insert into t select n, 'row ' || n from c");
   auto one = scratch.Open(), two = scratch.Open();
   auto first = PageReader::Begin(one), second = PageReader::Begin(two);
   ASSERT_TRUE(first && second);
@@ -190,9 +198,10 @@ TEST(PageRows, DamagedPagesAreLeftToSql) {
   for (unsigned seed = 0; seed < 100; ++seed) {
     std::mt19937_64 random(seed);
     Scratch scratch;
-    scratch.Execute("pragma page_size = 512; create table t(id integer primary key, x text, b blob);"
-                    "with recursive c(n) as (values (1) union all select n + 1 from c where n < 60)"
-                    " insert into t select n, 'row ' || n, zeroblob(n * 20) from c");
+    scratch.Execute(
+        "pragma page_size = 512; create table t(id integer primary key, x text, b blob);"
+        "with recursive c(n) as (values (1) union all select n + 1 from c where n < 60)"
+        " insert into t select n, 'row ' || n, zeroblob(n * 20) from c");
     {
       std::fstream file(scratch.path(), std::ios::in | std::ios::out | std::ios::binary);
       auto size = static_cast<std::int64_t>(std::filesystem::file_size(scratch.path()));
@@ -231,10 +240,11 @@ TEST(PageRows, DamagedPagesAreLeftToSql) {
 // Writers and copying back of the log go on while a table is read: no row is torn, none is missing.
 TEST(PageRows, OneStateWhileOthersWrite) {
   Scratch scratch;
-  scratch.Execute("pragma journal_mode = wal; pragma synchronous = off; pragma wal_autocheckpoint = 5;"
-                  "create table t(id integer primary key, version int, x text);"
-                  "with recursive c(n) as (values (1) union all select n + 1 from c where n < 2000)"
-                  " insert into t select n, 0, 'v0' from c");
+  scratch.Execute(
+      "pragma journal_mode = wal; pragma synchronous = off; pragma wal_autocheckpoint = 5;"
+      "create table t(id integer primary key, version int, x text);"
+      "with recursive c(n) as (values (1) union all select n + 1 from c where n < 2000)"
+      " insert into t select n, 0, 'v0' from c");
   std::atomic<bool> is_over = false;
   std::thread others([&] {
     for (int version = 1; !is_over; ++version) {
@@ -266,8 +276,9 @@ TEST(PageRows, OneStateWhileOthersWrite) {
 // A value that fills many pages arrives whole.
 TEST(PageRows, HugeValue) {
   Scratch scratch;
-  scratch.Execute("create table t(id integer primary key, x text, after int);"
-                  "insert into t values (1, printf('%.*c', 20000000, 'y') || 'end', 5)");
+  scratch.Execute(
+      "create table t(id integer primary key, x text, after int);"
+      "insert into t values (1, printf('%.*c', 20000000, 'y') || 'end', 5)");
   auto connection = scratch.Open();
   auto reader = PageReader::Begin(connection);
   ASSERT_TRUE(reader);

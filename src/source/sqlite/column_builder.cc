@@ -85,9 +85,9 @@ Result<BatchBuilder> BatchBuilder::Make(const Table& table) {
         buffers.kind = is_any ? Kind::kAnyAsBinary : Kind::kBinary;
         break;
       default:
-        return Fail(ErrorKind::kUnsupported,
-                              "table " + Display(table.name) + ": column \"" + column.name +
-                                  "\" cannot be read as " + column.type->ToString());
+        return Fail(ErrorKind::kUnsupported, "table " + Display(table.name) + ": column \"" +
+                                                 column.name + "\" cannot be read as " +
+                                                 column.type->ToString());
     }
     buffers.is_key = std::find(table.key.begin(), table.key.end(), column.name) != table.key.end();
     builder.fixed_bytes_per_row_ += WidthOf(buffers.kind);
@@ -243,8 +243,9 @@ bool BatchBuilder::SetAny(int column, std::uint8_t storage_class, std::string_vi
 
 bool BatchBuilder::GrowBytes(ColumnBuffers& column, std::int64_t size) {
   auto needed = column.bytes_size + size;
-  auto capacity = std::max({kFirstBytes, needed, std::min(2 * column.bytes_capacity,
-                                                          column.bytes_capacity + (64 << 20))});
+  auto capacity =
+      std::max({kFirstBytes, needed,
+                std::min(2 * column.bytes_capacity, column.bytes_capacity + (64 << 20))});
   if (needed > std::numeric_limits<std::int32_t>::max() ||
       !Resize(&column.bytes_buffer, capacity)) {
     RunOutOfMemory();

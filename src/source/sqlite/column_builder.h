@@ -18,9 +18,9 @@ struct ArrayData;
 
 namespace tidemark::sqlite {
 
-// Columns of one table, filled row by row: every real column once, then EndRow. Columns that hold the
-// storage class of another one fill themselves. One thread at a time. After a misfit the builder may
-// only be destroyed.
+// Columns of one table, filled row by row: every real column once, then EndRow. Columns that hold
+// the storage class of another one fill themselves. One thread at a time. After a misfit the
+// builder may only be destroyed.
 class BatchBuilder {
  public:
   // kUnsupported: a column of a type that no SQLite column is read as.
@@ -29,8 +29,8 @@ class BatchBuilder {
   BatchBuilder& operator=(BatchBuilder&&) noexcept;
   ~BatchBuilder();
 
-  // `column`: index in Table::columns. False: the value does not fit the column's type (Misfit below);
-  // a NULL does not fit a column of the table's key.
+  // `column`: index in Table::columns. False: the value does not fit the column's type (Misfit
+  // below); a NULL does not fit a column of the table's key.
   bool AppendNull(int column);
   bool AppendInt(int column, std::int64_t value) {
     auto& buffers = columns_[static_cast<std::size_t>(column)];
@@ -83,9 +83,7 @@ class BatchBuilder {
 
   BatchBuilder() = default;
   static int WidthOf(Kind kind);
-  static bool HasBytes(Kind kind) {
-    return kind >= Kind::kUtf8 && kind <= Kind::kAnyAsBinary;
-  }
+  static bool HasBytes(Kind kind) { return kind >= Kind::kUtf8 && kind <= Kind::kAnyAsBinary; }
   static bool IsAny(Kind kind) { return kind == Kind::kAnyAsUtf8 || kind == Kind::kAnyAsBinary; }
   bool AppendIntSlowly(int column, std::int64_t value);
   bool AppendRealSlowly(int column, double value);

@@ -37,7 +37,7 @@ constexpr std::uint64_t kEighths = 0x0101010101010101ULL;
 
 // Eight characters at once.
 bool AreDigits(std::uint64_t bytes) {
-  std::uint64_t low = bytes - 0x30 * kEighths;          // borrows only below '0'
+  std::uint64_t low = bytes - 0x30 * kEighths;            // borrows only below '0'
   std::uint64_t high = bytes + (0x7f - 0x39) * kEighths;  // sets the top bit above '9'
   return ((low | high | bytes) & (0x80 * kEighths)) == 0;
 }

@@ -122,8 +122,8 @@ Result<PageReader> PageReader::Attach(Connection& connection, const std::optiona
   reader.database_ = TRY(FileOf(connection, SQLITE_FCNTL_FILE_POINTER));
   // All copied back while nothing was behind it: the file is the state. Nobody copies more into it
   // while we read, and the log may be begun anew. Otherwise SQLite reads from the log and holds the
-  // lock that keeps it; that all of it is copied back later says nothing, as a page that was written
-  // once more by then is left out.
+  // lock that keeps it; that all of it is copied back later says nothing, as a page that was
+  // written once more by then is left out.
   if (log && log->copied < log->frames()) {
     reader.log_ = TRY(FileOf(connection, SQLITE_FCNTL_JOURNAL_POINTER));
     TRY(reader.ReadFrames(*log));

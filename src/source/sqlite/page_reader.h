@@ -13,8 +13,8 @@
 
 namespace tidemark::sqlite {
 
-// The write-ahead log's state as its index in shared memory tells it. Two equal ones, read before and
-// after read transactions began, prove that all of those see exactly this state.
+// The write-ahead log's state as its index in shared memory tells it. Two equal ones, read before
+// and after read transactions began, prove that all of those see exactly this state.
 struct LogIndex {
   std::array<std::uint32_t, 12> words{};
   std::uint32_t copied = 0;  // frames that are in the database file too; no part of the state
@@ -25,13 +25,14 @@ struct LogIndex {
 };
 
 // The present one; nothing: the database has no write-ahead log. May be called in or out of a
-// transaction, once the connection has read something. kUnsupported: not to be had in shared memory.
+// transaction, once the connection has read something. kUnsupported: not to be had in shared
+// memory.
 Result<std::optional<LogIndex>> ReadLogIndex(Connection& connection);
 
-// Pages of the state that a connection's open read transaction sees, read beside SQLite through its own
-// open files. One thread at a time; valid as long as that transaction.
-// kUnsupported, from every function: read by SQL instead; the state is not one that pages can be read of,
-// or a page is not as it should be (then SQL gives SQLite's own verdict).
+// Pages of the state that a connection's open read transaction sees, read beside SQLite through its
+// own open files. One thread at a time; valid as long as that transaction. kUnsupported, from every
+// function: read by SQL instead; the state is not one that pages can be read of, or a page is not
+// as it should be (then SQL gives SQLite's own verdict).
 class PageReader {
  public:
   // Begins the transaction itself.
@@ -44,7 +45,8 @@ class PageReader {
   std::uint32_t usable_size() const { return usable_size_; }
   std::uint32_t pages() const { return pages_; }
 
-  // Bytes that may be read behind a page without meaning: fixed-width loads need no care at its end.
+  // Bytes that may be read behind a page without meaning: fixed-width loads need no care at its
+  // end.
   static constexpr std::size_t kSlack = 16;
 
   // The page, valid until the next call of Read or ReadAhead.
@@ -67,8 +69,8 @@ class PageReader {
   const Frame* FindFrame(std::uint32_t page) const;
 
   sqlite3_file* database_ = nullptr;
-  sqlite3_file* log_ = nullptr;       // null: the database file alone is the state
-  std::vector<Frame> frames_;         // by page: where the log has a newer one
+  sqlite3_file* log_ = nullptr;  // null: the database file alone is the state
+  std::vector<Frame> frames_;    // by page: where the log has a newer one
   std::uint32_t page_size_ = 0, usable_size_ = 0, pages_ = 0;
   std::vector<std::uint8_t> buffer_;  // pages from first_page_ on
   std::uint32_t first_page_ = 0, buffered_pages_ = 0;

@@ -86,7 +86,8 @@ Result<Query> BuildQuery(const RowRequest& request) {
   results.insert(results.end(), key.begin(), key.end());
   if (auto* rowids = std::get_if<RowidRange>(&request.range); rowids && *rowids != RowidRange()) {
     if (has_keys || key.empty())
-      return Fail(ErrorKind::kInvalid, "table " + catalog.name + " has no rowids to read a range of");
+      return Fail(ErrorKind::kInvalid,
+                  "table " + catalog.name + " has no rowids to read a range of");
     conditions.push_back(key[0] + " between ? and ?");
     query.bindings = {rowids->first, rowids->last};
   }

@@ -50,8 +50,8 @@ struct RowPosition {
   KeyTuple key;                       // tables without rowids
 };
 
-// Rows in the order of rowids or keys, as RowSchema(table). After each Next the last row of its batch is
-// `position()`; nothing before the first. Next: kMisfit, kCancelled.
+// Rows in the order of rowids or keys, as RowSchema(table). After each Next the last row of its
+// batch is `position()`; nothing before the first. Next: kMisfit, kCancelled.
 class RowStream : public BatchStream {
  public:
   virtual const RowPosition& position() const = 0;

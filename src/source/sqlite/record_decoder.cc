@@ -51,13 +51,15 @@ struct FinalizeStatement {
 std::optional<RecordDecoder::Default> RecordDecoder::EvaluateDefault(const CatalogColumn& column) {
   constexpr const char* kTypes[] = {"integer", "text", "blob", "real", "numeric"};
   sqlite3* raw = nullptr;
-  int code = sqlite3_open_v2(":memory:", &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+  int code =
+      sqlite3_open_v2(":memory:", &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   std::unique_ptr<sqlite3, CloseMemory> memory(raw);
   if (code != SQLITE_OK) return std::nullopt;
   // ALTER TABLE refuses what is no constant once there is a row.
-  auto sql = std::string("create table t(a); insert into t values (1); alter table t add column c ") +
-             kTypes[static_cast<int>(AffinityOf(column.declared_type))] + " default (" +
-             column.default_sql.value_or("null") + ")";
+  auto sql =
+      std::string("create table t(a); insert into t values (1); alter table t add column c ") +
+      kTypes[static_cast<int>(AffinityOf(column.declared_type))] + " default (" +
+      column.default_sql.value_or("null") + ")";
   if (sqlite3_exec(raw, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return std::nullopt;
   sqlite3_stmt* raw_statement = nullptr;
   code = sqlite3_prepare_v2(raw, "select c from t", -1, &raw_statement, nullptr);
@@ -117,7 +119,8 @@ Result<RecordDecoder> RecordDecoder::Make(const CatalogTable& catalog, const Tab
   }
   for (const auto& column : table.columns) wanted += column.storage_class_of.empty();
   if (found != wanted)
-    return Fail(ErrorKind::kUnsupported, "the pages do not hold every column of " + table.name.name);
+    return Fail(ErrorKind::kUnsupported,
+                "the pages do not hold every column of " + table.name.name);
   decoder.steps_.resize(steps);
   decoder.defaults_.resize(steps);
   return decoder;
@@ -154,7 +157,8 @@ RecordDecoder::Outcome RecordDecoder::AppendMissing(std::size_t index, std::int6
   }
   if (!value) value = EvaluateDefault(columns_[index]);
   if (!value) return Outcome::kUnreadable;
-  return AppendAny(step, value->serial, value->value.data(), builder) ? Outcome::kRow : Misfit(step);
+  return AppendAny(step, value->serial, value->value.data(), builder) ? Outcome::kRow
+                                                                      : Misfit(step);
 }
 
 RecordDecoder::Outcome RecordDecoder::Misfit(const Step& step) {
@@ -162,8 +166,8 @@ RecordDecoder::Outcome RecordDecoder::Misfit(const Step& step) {
   return Outcome::kMisfit;
 }
 
-// Text of at most 16 ASCII bytes: two loads and two stores of fixed width instead of a copy and a check
-// of any length. False: another text, nothing was done.
+// Text of at most 16 ASCII bytes: two loads and two stores of fixed width instead of a copy and a
+// check of any length. False: another text, nothing was done.
 inline bool RecordDecoder::AppendShortText(BatchBuilder::ColumnBuffers& column,
                                            const std::uint8_t* value, std::uint64_t size,
                                            BatchBuilder* builder) {
@@ -173,7 +177,9 @@ inline bool RecordDecoder::AppendShortText(BatchBuilder::ColumnBuffers& column,
   std::memcpy(words, value, 16);
   static_assert(std::endian::native == std::endian::little);
   std::uint64_t first = size >= 8 ? kTopBits : kTopBits & ((1ULL << (size * 8)) - 1);
-  std::uint64_t second = size >= 16 ? kTopBits : size <= 8 ? 0 : kTopBits & ((1ULL << (size * 8 - 64)) - 1);
+  std::uint64_t second = size >= 16  ? kTopBits
+                         : size <= 8 ? 0
+                                     : kTopBits & ((1ULL << (size * 8 - 64)) - 1);
   if ((words[0] & first) | (words[1] & second)) return false;
   std::memcpy(column.bytes + column.bytes_size, words, 16);
   column.bytes_size += static_cast<std::int64_t>(size);
@@ -242,8 +248,8 @@ RecordDecoder::Outcome RecordDecoder::Decode(const std::uint8_t* record, std::ui
     value += length;
     left -= length;
     if (!step.is_wanted) continue;
-    bool fits = step.is_rowid ? builder->AppendInt(step.column, rowid)
-                              : Append(step, serial, at, builder);
+    bool fits =
+        step.is_rowid ? builder->AppendInt(step.column, rowid) : Append(step, serial, at, builder);
     if (!fits) [[unlikely]]
       return Misfit(step);
   }

@@ -28,9 +28,9 @@ class RecordDecoder {
   struct Step {
     BatchBuilder::Kind kind;
     bool is_wanted = false;
-    bool is_rowid = false;           // stored as NULL
-    bool is_real_affinity = false;   // whole numbers are stored as integers and mean reals
-    int column = -1;                 // index in Table::columns
+    bool is_rowid = false;          // stored as NULL
+    bool is_real_affinity = false;  // whole numbers are stored as integers and mean reals
+    int column = -1;                // index in Table::columns
   };
   // What a record that is older than the column stands for.
   struct Default {
@@ -50,7 +50,7 @@ class RecordDecoder {
   RecordDecoder() = default;
 
   std::vector<Step> steps_;
-  std::vector<CatalogColumn> columns_;           // for defaults
+  std::vector<CatalogColumn> columns_;            // for defaults
   std::vector<std::optional<Default>> defaults_;  // evaluated when a record lacks one
   int misfit_column_ = -1;
 };

@@ -19,9 +19,9 @@ constexpr const char* kClassSuffix = "__type";
 // What the values of one column are.
 struct Seen {
   bool has_null = false, has_integer = false, has_real = false, has_text = false, has_blob = false;
-  bool only_bits = true;        // integers: all 0 or 1
-  bool only_exact = true;       // integers: all exact in a double
-  bool only_utf8 = true;        // texts, and so on
+  bool only_bits = true;   // integers: all 0 or 1
+  bool only_exact = true;  // integers: all exact in a double
+  bool only_utf8 = true;   // texts, and so on
   bool only_dates = true, only_timestamps = true;
 
   bool has_number() const { return has_integer || has_real; }
@@ -46,7 +46,8 @@ void LookAt(sqlite3_stmt* statement, int column, Seen* seen) {
     case SQLITE_TEXT: {
       seen->has_text = true;
       auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement, column));
-      std::string_view text(data, static_cast<std::size_t>(sqlite3_column_bytes(statement, column)));
+      std::string_view text(data,
+                            static_cast<std::size_t>(sqlite3_column_bytes(statement, column)));
       std::int32_t days;
       std::int64_t microseconds;
       if (seen->only_dates) seen->only_dates = ParseDate(text, &days);
@@ -83,8 +84,8 @@ struct Fitted {
   bool has_class;  // a column of storage classes follows
 };
 
-// `may_follow_values`: nothing was promised, or it is a key, which has values of one kind and must stay
-// one plain column.
+// `may_follow_values`: nothing was promised, or it is a key, which has values of one kind and must
+// stay one plain column.
 Fitted Fit(const Column& asked, bool had_class, bool may_follow_values, const Seen& seen) {
   auto any = [&](bool was_binary) {
     bool is_text = !was_binary && !seen.has_blob && seen.only_utf8;
@@ -115,11 +116,9 @@ Result<std::vector<Seen>> LookAtAll(Connection& connection, const CatalogTable& 
                                     const std::vector<std::string>& names) {
   std::string list;
   for (const auto& name : names) list += (list.empty() ? "" : ",") + QuoteIdentifier(name);
-  auto select = TRY(connection.Prepare("select " + list + " from main." +
-                                       QuoteIdentifier(catalog.name) +
-                                       (catalog.is_without_rowid || catalog.root_page == 0
-                                            ? ""
-                                            : " not indexed")));
+  auto select = TRY(connection.Prepare(
+      "select " + list + " from main." + QuoteIdentifier(catalog.name) +
+      (catalog.is_without_rowid || catalog.root_page == 0 ? "" : " not indexed")));
   std::vector<Seen> seen(names.size());
   while (TRY(select.Step()))
     for (std::size_t i = 0; i < seen.size(); ++i)
@@ -161,8 +160,8 @@ Result<Table> Refit(Connection& connection, const CatalogTable& catalog, const T
   for (std::size_t i = 0; i < asked.columns.size(); ++i) {
     const auto& column = asked.columns[i];
     if (!column.storage_class_of.empty()) continue;
-    bool had_class = i + 1 < asked.columns.size() &&
-                     asked.columns[i + 1].storage_class_of == column.name;
+    bool had_class =
+        i + 1 < asked.columns.size() && asked.columns[i + 1].storage_class_of == column.name;
     bool is_key = std::find(fitted.key.begin(), fitted.key.end(), column.name) != fitted.key.end();
     bool is_undeclared = column.source_type.empty() && column.type->id() == arrow::Type::INT64;
     auto fit = Fit(column, had_class, is_key || is_undeclared, seen[index++]);

@@ -16,24 +16,23 @@ struct Case {
 
 // What a column becomes for the values it holds.
 TEST(Refit, NarrowestThatHoldsAll) {
-  const Case kCases[] = {
-      {"int", "(1),(2)", arrow::int64(), false},
-      {"int", "(1),(2.5)", arrow::float64(), false},
-      {"int", "(9007199254740993),(2.5)", arrow::utf8(), true},
-      {"int", "(1),('x')", arrow::utf8(), true},
-      {"int", "(1),(x'00')", arrow::binary(), true},
-      {"boolean", "(1),(0),(null)", arrow::boolean(), false},
-      {"boolean", "(1),(2)", arrow::int64(), false},
-      {"date", "('2024-01-01')", arrow::date32(), false},
-      {"date", "('2024-01-01'),('soon')", arrow::utf8(), true},
-      {"date", "(20240101)", arrow::int64(), false},
-      {"text", "('a'),(cast(x'ff' as text))", arrow::binary(), true},
-      {"blob", "(x'00'),('a')", arrow::binary(), true},
-      {"", "('a'),('b')", arrow::utf8(), false},
-      {"", "(x'00')", arrow::binary(), false},
-      {"", "(1),('b')", arrow::utf8(), true},
-      {"decimal(5,2)", "(1),(2.25)", arrow::float64(), false},
-      {"real", "(1.5),('a')", arrow::utf8(), true}};
+  const Case kCases[] = {{"int", "(1),(2)", arrow::int64(), false},
+                         {"int", "(1),(2.5)", arrow::float64(), false},
+                         {"int", "(9007199254740993),(2.5)", arrow::utf8(), true},
+                         {"int", "(1),('x')", arrow::utf8(), true},
+                         {"int", "(1),(x'00')", arrow::binary(), true},
+                         {"boolean", "(1),(0),(null)", arrow::boolean(), false},
+                         {"boolean", "(1),(2)", arrow::int64(), false},
+                         {"date", "('2024-01-01')", arrow::date32(), false},
+                         {"date", "('2024-01-01'),('soon')", arrow::utf8(), true},
+                         {"date", "(20240101)", arrow::int64(), false},
+                         {"text", "('a'),(cast(x'ff' as text))", arrow::binary(), true},
+                         {"blob", "(x'00'),('a')", arrow::binary(), true},
+                         {"", "('a'),('b')", arrow::utf8(), false},
+                         {"", "(x'00')", arrow::binary(), false},
+                         {"", "(1),('b')", arrow::utf8(), true},
+                         {"decimal(5,2)", "(1),(2.25)", arrow::float64(), false},
+                         {"real", "(1.5),('a')", arrow::utf8(), true}};
   for (const auto& c : kCases) {
     Scratch scratch;
     scratch.Execute(std::string("create table t(c ") + c.declared + "); insert into t values " +
@@ -59,7 +58,8 @@ TEST(Refit, NarrowestThatHoldsAll) {
 TEST(Refit, ClearsKeys) {
   for (const char* values : {"(null),(1)", "(1),('a')", "('a'),(x'00')"}) {
     Scratch scratch;
-    scratch.Execute(std::string("create table t(k blob primary key); insert into t values ") + values);
+    scratch.Execute(std::string("create table t(k blob primary key); insert into t values ") +
+                    values);
     auto connection = scratch.Open();
     auto catalog = ReadCatalogTable(connection, "t");
     auto fitted = Refit(connection, *catalog, TableOf(*catalog));
@@ -93,8 +93,9 @@ TEST(Refit, RefusesATakenName) {
 // Tables without rowids: every boundary, with the table's own collation, covers each row once.
 TEST(SqlRows, KeyRanges) {
   Scratch scratch;
-  scratch.Execute("create table t(a text collate nocase, b int, v text, primary key(a, b)) without rowid;"
-                  "insert into t values ('b',1,'1'),('A',2,'2'),('a',1,'3'),('B',2,'4'),('c',-1,'5')");
+  scratch.Execute(
+      "create table t(a text collate nocase, b int, v text, primary key(a, b)) without rowid;"
+      "insert into t values ('b',1,'1'),('A',2,'2'),('a',1,'3'),('B',2,'4'),('c',-1,'5')");
   auto connection = scratch.Open();
   auto catalog = ReadCatalogTable(connection, "t");
   auto table = TableOf(*catalog);
@@ -133,8 +134,8 @@ TEST(SqlRows, Stops) {
   auto catalog = ReadCatalogTable(connection, "t");
   auto table = TableOf(*catalog);
   std::stop_source stop;
-  auto stream = OpenSqlRows(connection, {&*catalog, &table, std::monostate(), {.rows = 1},
-                                         stop.get_token()});
+  auto stream =
+      OpenSqlRows(connection, {&*catalog, &table, std::monostate(), {.rows = 1}, stop.get_token()});
   ASSERT_TRUE(stream);
   ASSERT_TRUE((*stream)->Next());
   stop.request_stop();
