@@ -6,7 +6,7 @@
 #include <atomic>
 #include <bit>
 #include <mutex>
-#include <optional>
+#include <utility>
 
 #include "base/arrow_result.h"
 #include "base/random.h"

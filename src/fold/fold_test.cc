@@ -2,10 +2,14 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <atomic>
 #include <csignal>
+#include <cstdio>
 #include <random>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "base/failpoint.h"
 #include "fold/fold_test_table.h"

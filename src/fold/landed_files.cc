@@ -2,6 +2,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string_view>
+#include <tuple>
 
 #include "fold/fold.h"
 

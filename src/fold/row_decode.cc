@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "base/arrow_result.h"
 #include "fold/row_bytes.h"
