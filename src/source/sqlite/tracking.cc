@@ -95,7 +95,7 @@ Status Setup::Register(const CatalogTable& table) {
   // No types: a key is kept as it is. Made after its table, the log is the anchor as well: a table
   // that is made again gets a larger rowid in sqlite_schema than the log has.
   std::string sql = "CREATE TABLE main." + LogName(id) +
-                    "(version INTEGER PRIMARY KEY,existed,nonce,time INTEGER";
+                    "(version INTEGER PRIMARY KEY,existed,nonce,time";
   for (std::size_t i = 1; i <= table.key.size(); ++i) sql += ",k" + std::to_string(i);
   TRY(connection_.Execute(sql + ")"));
   for (auto& trigger : TriggersOf(table, id)) TRY(connection_.Execute(trigger.sql));

@@ -9,14 +9,17 @@ namespace {
 constexpr std::int64_t kEntriesPerTransaction = 10'000;
 constexpr std::int64_t kEntriesToWarnOf = 1'000'000;
 
+// The log keeps Julian days.
+constexpr const char* kTimeInSeconds = "cast((time - 2440587.5) * 86400.0 as integer)";
+
 // The newest version that may go, of the oldest entries; 0: none. The newest entry of all stays, so that
 // numbers go on from there. An entry before an old one is old, whatever a clock that was set back says.
 Result<std::int64_t> LastToRemove(Connection& connection, const std::string& log,
                                   std::int64_t cutoff) {
   auto last = TRY(connection.Prepare(
       "select max(version) from (select version, time from main." + log +
-      " order by version limit ?1) where time <= ?2 and version < (select max(version) from main." +
-      log + ")"));
+      " order by version limit ?1) where " + kTimeInSeconds +
+      " <= ?2 and version < (select max(version) from main." + log + ")"));
   TRY(last.Bind(1, kEntriesPerTransaction));
   TRY(last.Bind(2, cutoff));
   TRY(last.Step());
@@ -66,7 +69,7 @@ Status ReadLogSize(Connection& connection, const TrackedTable& tracked, std::int
   auto log = "main." + LogName(tracked.id);
   // Versions have no gaps, so nothing needs to be counted.
   auto size = TRY(connection.Prepare("select (select max(version) from " + log +
-                                     "), min(version), (select time from " + log +
+                                     "), min(version), (select " + kTimeInSeconds + " from " + log +
                                      " order by version limit 1) from " + log));
   TRY(size.Step());
   if (size.IsNull(1)) return {};

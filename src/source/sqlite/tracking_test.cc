@@ -498,7 +498,7 @@ TEST_F(TrackingTest, CleaningKeepsTheNewestEntryAndTheNonceOfWhatItRemoved) {
   Enable();
   Sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<25000) "
       "INSERT INTO t SELECT i FROM n");
-  Sql("UPDATE _tidemark_log_1 SET time = time - 1000 WHERE version < 24000");
+  Sql("UPDATE _tidemark_log_1 SET time = time - 1000/86400.0 WHERE version < 24000");
   auto old = Position{.version = 23'999, .incarnation = Now("t").incarnation};
   old.nonce = *Value(db_->QueryText("select nonce from _tidemark_log_1 where version=23999"));
   auto last = Now("t");
@@ -537,7 +537,7 @@ TEST_F(TrackingTest, StatusTellsEntriesAgeAndWarnsAboveAMillion) {
   Sql("CREATE TABLE t(id INTEGER PRIMARY KEY); CREATE TABLE u(x)");
   Enable();
   Sql("INSERT INTO t VALUES(1)");
-  Sql("UPDATE _tidemark_log_1 SET time=1000");
+  Sql("UPDATE _tidemark_log_1 SET time=2440587.5+1000.5/86400");
   FakeClock clock(1'500'000'000);
   auto statuses = Value(TrackingStatusOf(path_, {.clock = &clock}));
   ASSERT_EQ(statuses.size(), 2u);
@@ -548,7 +548,7 @@ TEST_F(TrackingTest, StatusTellsEntriesAgeAndWarnsAboveAMillion) {
   EXPECT_FALSE(statuses[1].is_tracked);
   EXPECT_EQ(statuses[1].because, "it has no primary key");
   // Versions have no gaps, so the newest one stands for a million others.
-  Sql("INSERT INTO _tidemark_log_1 VALUES(1000001,0,1,1000,1)");
+  Sql("INSERT INTO _tidemark_log_1 VALUES(1000001,0,1,2440587.5,1)");
   statuses = Value(TrackingStatusOf(path_, {.clock = &clock}));
   EXPECT_EQ(statuses[0].entries, 1'000'001);
   ASSERT_EQ(statuses[0].warnings.size(), 1u);
