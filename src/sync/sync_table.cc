@@ -16,6 +16,9 @@ namespace {
 // A refit that leads to another misfit on the same snapshot would be a bug; this ends it.
 constexpr int kRefitsMax = 3;
 
+// What the landed rows are read back for.
+enum class FoldUse { kGoneKeys, kWhetherEqual, kChangedRows };
+
 // One run's work on one table.
 class TableRun {
  public:
@@ -82,7 +85,7 @@ class TableRun {
   void FoundEqual();
   Status Widen(const Error& misfit);
   Status Commit();
-  Result<std::unique_ptr<Fold>> OpenFold(bool keeps_rows);
+  Result<std::unique_ptr<Fold>> OpenFold(FoldUse use);
   Status CountChanges(const arrow::RecordBatch& changes);
   void Advanced(std::int64_t rows) {
     if (context_.options.progress) context_.options.progress->Advanced(rows_as_.name, rows, 0);
@@ -141,17 +144,22 @@ TableFiles TableRun::NewFiles(bool is_one_lane) {
                     context_.options.max_rows_per_file);
 }
 
-Result<std::unique_ptr<Fold>> TableRun::OpenFold(bool keeps_rows) {
-  return Fold::Open(context_.store, table_.layout, landing_.state(), rows_as_, keeps_rows,
+Result<std::unique_ptr<Fold>> TableRun::OpenFold(FoldUse use) {
+  auto fold = TRY(Fold::Open(context_.store, table_.layout, landing_.state(), rows_as_,
+                             use == FoldUse::kChangedRows,
                     {.memory_bytes = context_.fold_memory_bytes,
                      .temp_dir = context_.temp_dir,
-                     .stop = context_.options.stop});
+                     .stop = context_.options.stop,
+                     .compares_rows = use != FoldUse::kGoneKeys}));
+  for (const auto& file : fold->missing_files())
+    report_.warnings.push_back("landed file " + file + " is gone; --mode full lands its rows again");
+  return fold;
 }
 
 Status TableRun::Load() {
   report_.version = NextVersion();
   std::unique_ptr<Fold> fold;
-  if (decision().lands_deletes) fold = TRY(OpenFold(/*keeps_rows=*/false));
+  if (decision().lands_deletes) fold = TRY(OpenFold(FoldUse::kGoneKeys));
   auto slices = TRY(SplitTable(context_, rows_as_));
   auto files = NewFiles(slices.size() == 1);
   std::atomic<std::int64_t> rows = 0;
@@ -201,7 +209,7 @@ Status TableRun::Changes() {
 Status TableRun::Compare() {
   report_.rows = report_.inserted = report_.updated = report_.deleted = 0;
   report_.version = NextVersion();
-  auto fold = TRY(OpenFold(/*keeps_rows=*/true));
+  auto fold = TRY(OpenFold(FoldUse::kChangedRows));
   TRY(ReadAllRows(context_, rows_as_, [&] { return std::make_unique<FoldLane>(*fold); }));
   auto files = NewFiles(/*is_one_lane=*/true);
   LaneFiles lane(files);
@@ -221,7 +229,7 @@ Status TableRun::Compare() {
 }
 
 Result<bool> TableRun::IsAsLanded() {
-  auto fold = TRY(OpenFold(/*keeps_rows=*/false));
+  auto fold = TRY(OpenFold(FoldUse::kWhetherEqual));
   TRY(ReadAllRows(context_, rows_as_, [&] { return std::make_unique<FoldLane>(*fold); }));
   auto counts = TRY(fold->Differences({}));
   if (counts.missing + counts.extra + counts.different > 0) return false;
