@@ -73,9 +73,9 @@ class ChangeStream final : public BatchStream {
   ChangeLimits limits_;
   std::stop_token stop_;
   std::vector<KeyColumn> key_;
-  std::vector<int> columns_;  // of Table::columns: those that the row's statement reads
-  std::vector<int> key_at_;   // beside columns_: which column of the key it is; -1: none
-  Table key_table_;             // the key alone, in key order
+  std::vector<int> columns_;           // of Table::columns: those that the row's statement reads
+  std::vector<int> key_at_;            // beside columns_: which column of the key it is; -1: none
+  Table key_table_;                    // the key alone, in key order
   std::optional<BatchBuilder> probe_;  // tells which keys the columns can hold
   // Log and row are read by two statements: each may have as many columns as SQLite allows.
   Statement fold_, row_;
@@ -114,8 +114,8 @@ Status ChangeStream::FindColumns(const CatalogTable& catalog) {
   return {};
 }
 
-// The notes of each key as one row. Grouped by storage class too, since 1 and 1.0 are equal to SQLite.
-// Sorting spills to temporary files, so memory stays flat.
+// The notes of each key as one row. Grouped by storage class too, since 1 and 1.0 are equal to
+// SQLite. Sorting spills to temporary files, so memory stays flat.
 Status ChangeStream::PrepareFold(Connection& connection, const std::string& log,
                                  std::int64_t since_version) {
   std::string keys, groups;
@@ -131,8 +131,8 @@ Status ChangeStream::PrepareFold(Connection& connection, const std::string& log,
   return fold_.Bind(1, since_version);
 }
 
-// By the collation of the key's index, so that it is one look-up whatever the size of the table; which
-// of the rows found is meant is decided by bytes.
+// By the collation of the key's index, so that it is one look-up whatever the size of the table;
+// which of the rows found is meant is decided by bytes.
 Status ChangeStream::PrepareRow(Connection& connection, const CatalogTable& catalog) {
   std::string columns, condition;
   for (int column : columns_)
@@ -177,8 +177,8 @@ Status ChangeStream::AppendLead(const char* operation) {
   return {};
 }
 
-// False: no row has this very key. `is_other_spelling`: one is there whose key is another to SQLite's
-// storage, but the same in columns of these types.
+// False: no row has this very key. `is_other_spelling`: one is there whose key is another to
+// SQLite's storage, but the same in columns of these types.
 Result<bool> ChangeStream::AppendPresent(bool* is_other_spelling) {
   while (TRY(row_.Step())) {
     bool is_same = true, is_equal = true;
@@ -244,7 +244,8 @@ Status ChangeStream::AppendChange() {
   bool is_other_spelling = false;
   bool is_present = TRY(AppendPresent(&is_other_spelling));
   row_.Reset();
-  // The row under the other spelling is in the log as well: a D would remove it from what was landed.
+  // The row under the other spelling is in the log as well: a D would remove it from what was
+  // landed.
   if (is_present || is_other_spelling) return {};
   return AppendGone();
 }
@@ -272,17 +273,18 @@ Result<std::shared_ptr<arrow::RecordBatch>> ChangeStream::Next() {
 
 }  // namespace
 
-Result<std::unique_ptr<BatchStream>> OpenChanges(Connection& connection, const CatalogTable& catalog,
-                                                 const Table& table, const TrackedTable& tracked,
+Result<std::unique_ptr<BatchStream>> OpenChanges(Connection& connection,
+                                                 const CatalogTable& catalog, const Table& table,
+                                                 const TrackedTable& tracked,
                                                  std::int64_t since_version,
                                                  const ChangeLimits& limits, std::stop_token stop) {
   if (catalog.key.empty())
     return Fail(ErrorKind::kInvalid, "table " + Display(table.name) + " has no key to follow");
   if (since_version < tracked.cleaned_version)
-    return Fail(ErrorKind::kInvalid,
-                "table " + Display(table.name) + ": changes after version " +
-                    std::to_string(since_version) + " are no longer kept, the oldest are after " +
-                    std::to_string(tracked.cleaned_version));
+    return Fail(ErrorKind::kInvalid, "table " + Display(table.name) + ": changes after version " +
+                                         std::to_string(since_version) +
+                                         " are no longer kept, the oldest are after " +
+                                         std::to_string(tracked.cleaned_version));
   auto stream = std::make_unique<ChangeStream>(table, limits, std::move(stop));
   TRY(stream->Prepare(connection, catalog, tracked, since_version));
   return std::unique_ptr<BatchStream>(std::move(stream));

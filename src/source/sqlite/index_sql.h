@@ -5,7 +5,8 @@
 
 namespace tidemark::sqlite {
 
-// What a CREATE INDEX says, as written; of a CREATE TABLE, its columns and constraints as the terms.
+// What a CREATE INDEX says, as written; of a CREATE TABLE, its columns and constraints as the
+// terms.
 struct IndexSql {
   std::vector<std::string> terms;  // without COLLATE, ASC and DESC behind them
   std::string where;               // empty: not partial

@@ -71,8 +71,8 @@ Result<std::string> Setup::UnusableKeyBecause(const CatalogTable& table) {
     columns += "max(" + name + " is null),count(distinct case typeof(" + name +
                ") when 'text' then 1 when 'blob' then 2 when 'null' then null else 3 end)";
   }
-  auto row = TRY(
-      connection_.Prepare("select " + columns + " from main." + QuoteIdentifier(table.name)));
+  auto row =
+      TRY(connection_.Prepare("select " + columns + " from main." + QuoteIdentifier(table.name)));
   TRY(row.Step());
   for (int i = 0; i < static_cast<int>(table.key.size()); ++i) {
     auto& name = table.columns[table.key[i]].name;
@@ -94,8 +94,8 @@ Status Setup::Register(const CatalogTable& table) {
   auto id = sqlite3_last_insert_rowid(connection_.raw());
   // No types: a key is kept as it is. Made after its table, the log is the anchor as well: a table
   // that is made again gets a larger rowid in sqlite_schema than the log has.
-  std::string sql = "CREATE TABLE main." + LogName(id) +
-                    "(version INTEGER PRIMARY KEY,existed,nonce,time";
+  std::string sql =
+      "CREATE TABLE main." + LogName(id) + "(version INTEGER PRIMARY KEY,existed,nonce,time";
   for (std::size_t i = 1; i <= table.key.size(); ++i) sql += ",k" + std::to_string(i);
   TRY(connection_.Execute(sql + ")"));
   for (auto& trigger : TriggersOf(table, id)) TRY(connection_.Execute(trigger.sql));
@@ -119,8 +119,8 @@ Result<TrackedTableReport> Setup::Enable(const CatalogTable& table) {
         TRY(connection_.Execute("UPDATE main._tidemark_tables SET retention_seconds=" +
                                 std::to_string(options_.retention_seconds) +
                                 " WHERE id=" + std::to_string(tracked->id)));
-        report.because = "its changes are now kept for " +
-                         std::to_string(options_.retention_seconds) + " s";
+        report.because =
+            "its changes are now kept for " + std::to_string(options_.retention_seconds) + " s";
       }
       return report;
     }
@@ -167,12 +167,18 @@ Status Setup::RemoveEmptyRegistry() {
 
 std::string_view Name(TrackOutcome outcome) {
   switch (outcome) {
-    case TrackOutcome::kEnabled: return "enabled";
-    case TrackOutcome::kRenewed: return "renewed";
-    case TrackOutcome::kUnchanged: return "unchanged";
-    case TrackOutcome::kDisabled: return "disabled";
-    case TrackOutcome::kCleaned: return "cleaned";
-    case TrackOutcome::kSkipped: return "skipped";
+    case TrackOutcome::kEnabled:
+      return "enabled";
+    case TrackOutcome::kRenewed:
+      return "renewed";
+    case TrackOutcome::kUnchanged:
+      return "unchanged";
+    case TrackOutcome::kDisabled:
+      return "disabled";
+    case TrackOutcome::kCleaned:
+      return "cleaned";
+    case TrackOutcome::kSkipped:
+      return "skipped";
   }
   return "skipped";
 }

@@ -16,7 +16,7 @@ namespace tidemark::sqlite {
 
 // What `tidemark track` is asked to do. Names and globs (* ? [a-z]) are compared without case.
 struct TrackOptions {
-  std::vector<std::string> tables;  // empty: all
+  std::vector<std::string> tables;                 // empty: all
   std::int64_t retention_seconds = 7 * 24 * 3600;  // EnableTracking: 0 or more
   std::int64_t lock_timeout_ms = 10'000;
   Clock* clock = &SystemClock();
@@ -42,7 +42,7 @@ struct TrackedTableReport {
 };
 
 struct TrackReport {
-  std::string database_id;  // empty: nothing is tracked
+  std::string database_id;                 // empty: nothing is tracked
   std::vector<TrackedTableReport> tables;  // by name
 };
 
@@ -51,18 +51,18 @@ struct TrackedTableStatus {
   bool is_tracked = false;
   std::string because;  // why not, or what is wrong
   std::int64_t version = 0, min_valid_version = 0;
-  std::int64_t entries = 0;                // in the log
+  std::int64_t entries = 0;                   // in the log
   std::int64_t oldest_entry_age_seconds = 0;  // 0: no entries
   std::int64_t retention_seconds = 0;
   std::vector<std::string> warnings;  // sentences for people
 };
 
-// All four open the file on their own and close it again. kNotFound: no such file, or a name or glob that
-// matches no table. kDenied: the file or its folder cannot be written. kUnavailable: locked for longer
-// than the time-out. kCorrupt: not a database. kCancelled: asked to stop.
+// All four open the file on their own and close it again. kNotFound: no such file, or a name or
+// glob that matches no table. kDenied: the file or its folder cannot be written. kUnavailable:
+// locked for longer than the time-out. kCorrupt: not a database. kCancelled: asked to stop.
 
-// Makes every named table tracked, all in one transaction; those that cannot be are reported as skipped.
-// May be repeated: what is tracked and intact stays as it is.
+// Makes every named table tracked, all in one transaction; those that cannot be are reported as
+// skipped. May be repeated: what is tracked and intact stays as it is.
 Result<TrackReport> EnableTracking(const std::string& path, const TrackOptions& options);
 
 // Removes everything of ours for the named tables, in one transaction.
@@ -94,8 +94,8 @@ struct TrackingDatabase {
   const TrackedTable* Find(std::string_view table) const;
 };
 
-// Everything about tracking in `main`, in three statements whatever the number of tables; nothing: no
-// table is tracked. Valid as long as the read transaction.
+// Everything about tracking in `main`, in three statements whatever the number of tables; nothing:
+// no table is tracked. Valid as long as the read transaction.
 Result<std::optional<TrackingDatabase>> ReadTracking(Connection& connection);
 
 struct TrackingStatus {
@@ -107,10 +107,10 @@ struct TrackingStatus {
   std::int64_t retention_seconds = 0;
 };
 
-// What the log says of one table, from its newest entry; the table itself is not touched. `last`: null
-// or how far it was read before, possibly without tracking (no incarnation: never a break in history).
-// `current` of a table with History::kSchemaChanged is not to be relied on as a position: its triggers
-// miss changes until `track enable` runs again.
+// What the log says of one table, from its newest entry; the table itself is not touched. `last`:
+// null or how far it was read before, possibly without tracking (no incarnation: never a break in
+// history). `current` of a table with History::kSchemaChanged is not to be relied on as a position:
+// its triggers miss changes until `track enable` runs again.
 Result<TrackingStatus> StatusOf(Connection& connection, const TrackingDatabase& database,
                                 const CatalogTable& table, const Position* last);
 

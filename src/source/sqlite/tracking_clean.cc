@@ -12,14 +12,15 @@ constexpr std::int64_t kEntriesToWarnOf = 1'000'000;
 // The log keeps Julian days.
 constexpr const char* kTimeInSeconds = "cast((time - 2440587.5) * 86400.0 as integer)";
 
-// The newest version that may go, of the oldest entries; 0: none. The newest entry of all stays, so that
-// numbers go on from there. An entry before an old one is old, whatever a clock that was set back says.
+// The newest version that may go, of the oldest entries; 0: none. The newest entry of all stays, so
+// that numbers go on from there. An entry before an old one is old, whatever a clock that was set
+// back says.
 Result<std::int64_t> LastToRemove(Connection& connection, const std::string& log,
                                   std::int64_t cutoff) {
-  auto last = TRY(connection.Prepare(
-      "select max(version) from (select version, time from main." + log +
-      " order by version limit ?1) where " + kTimeInSeconds +
-      " <= ?2 and version < (select max(version) from main." + log + ")"));
+  auto last =
+      TRY(connection.Prepare("select max(version) from (select version, time from main." + log +
+                             " order by version limit ?1) where " + kTimeInSeconds +
+                             " <= ?2 and version < (select max(version) from main." + log + ")"));
   TRY(last.Bind(1, kEntriesPerTransaction));
   TRY(last.Bind(2, cutoff));
   TRY(last.Step());
@@ -93,8 +94,7 @@ Result<TrackedTableStatus> StatusOfTable(Connection& connection, const TrackingD
   status.version = state.current.version;
   status.min_valid_version = state.min_valid_version;
   status.retention_seconds = tracked->retention_seconds;
-  if (tracked->anchor_rowid > 0)
-    TRY(ReadLogSize(connection, *tracked, now_seconds, &status));
+  if (tracked->anchor_rowid > 0) TRY(ReadLogSize(connection, *tracked, now_seconds, &status));
   if (!state.is_tracked || state.history == History::kSchemaChanged) {
     if (status.because.empty()) status.because = "its key, unique indexes or triggers have changed";
     status.warnings.push_back("table " + table.name + ": " + status.because +
@@ -116,8 +116,8 @@ Result<TrackReport> CleanTracking(const std::string& path, const TrackOptions& o
   for (auto* table : chosen.tables) {
     const auto* tracked = tracking ? tracking->Find(table->name) : nullptr;
     if (tracked)
-      report.tables.push_back(TRY_WHILE("table " + table->name,
-                                        CleanTable(connection, *table, *tracked, options)));
+      report.tables.push_back(
+          TRY_WHILE("table " + table->name, CleanTable(connection, *table, *tracked, options)));
     else if (!options.tables.empty())
       report.tables.push_back({.table = table->name, .because = "it is not tracked"});
   }
@@ -126,8 +126,8 @@ Result<TrackReport> CleanTracking(const std::string& path, const TrackOptions& o
 
 Result<std::vector<TrackedTableStatus>> TrackingStatusOf(const std::string& path,
                                                          const TrackOptions& options) {
-  auto connection = TRY(
-      Connection::Open(path, Access::kReadOnly, options.lock_timeout_ms, options.stop));
+  auto connection =
+      TRY(Connection::Open(path, Access::kReadOnly, options.lock_timeout_ms, options.stop));
   TRY(connection.Execute("BEGIN"));
   auto catalog = TRY(ReadCatalog(connection));
   auto tracking = TRY(ReadTracking(connection));

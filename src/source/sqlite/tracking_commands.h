@@ -26,8 +26,8 @@ struct ChosenTables {
   std::vector<const CatalogTable*> tables;  // by name
   std::vector<TrackedTableReport> refused;  // what was named and is no table, such as a view
 };
-// Those that names or globs ask for, without case; all of them when there are none. kNotFound: one that
-// matches nothing.
+// Those that names or globs ask for, without case; all of them when there are none. kNotFound: one
+// that matches nothing.
 Result<ChosenTables> ChooseTables(Connection& connection, const std::vector<CatalogTable>& catalog,
                                   const std::vector<std::string>& patterns);
 

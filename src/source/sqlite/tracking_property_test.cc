@@ -1,5 +1,5 @@
-// Random schemas, random statements: the changes since the last position, applied to a model, give the
-// table every time. TIDEMARK_SOAK_ROUNDS and TIDEMARK_SEED choose how many and which.
+// Random schemas, random statements: the changes since the last position, applied to a model, give
+// the table every time. TIDEMARK_SOAK_ROUNDS and TIDEMARK_SEED choose how many and which.
 #include <arrow/type.h>
 
 #include <algorithm>
@@ -66,13 +66,20 @@ class World {
 
   std::string KeyValue(std::size_t column) {
     switch (key_kinds_[column]) {
-      case 0: return std::to_string(static_cast<int>(Below(9)) - 2);
-      case 1: return Chance(10) && !is_alias_ ? "NULL" : std::to_string(Below(7));
-      case 2: return One({"'a'", "'A'", "'b'", "'b '", "''", "'c'"});
-      case 3: return One({"'a'", "'A'", "'b'", "'B'", "'c'", "'é'"});
-      case 4: return One({"1", "1.5", "2.0", "-3", "1e300"});
-      case 5: return One({"1", "1.0", "2", "2.0", "3.5", "-4"});
-      default: return One({"x'00'", "x'61'", "x''", "x'ff00'"});
+      case 0:
+        return std::to_string(static_cast<int>(Below(9)) - 2);
+      case 1:
+        return Chance(10) && !is_alias_ ? "NULL" : std::to_string(Below(7));
+      case 2:
+        return One({"'a'", "'A'", "'b'", "'b '", "''", "'c'"});
+      case 3:
+        return One({"'a'", "'A'", "'b'", "'B'", "'c'", "'é'"});
+      case 4:
+        return One({"1", "1.5", "2.0", "-3", "1e300"});
+      case 5:
+        return One({"1", "1.0", "2", "2.0", "3.5", "-4"});
+      default:
+        return One({"x'00'", "x'61'", "x''", "x'ff00'"});
     }
   }
   std::string ColumnValue(const std::string& column) {
@@ -258,8 +265,9 @@ std::string World::Condition() {
 }
 
 void World::DoUpdate() {
-  Try(std::string("UPDATE ") + One({"", "", "OR REPLACE ", "OR REPLACE ", "OR IGNORE ", "OR FAIL "}) +
-      "t SET " + Assignments() + Condition());
+  Try(std::string("UPDATE ") +
+      One({"", "", "OR REPLACE ", "OR REPLACE ", "OR IGNORE ", "OR FAIL "}) + "t SET " +
+      Assignments() + Condition());
 }
 
 void World::DoTransaction() {

@@ -100,9 +100,9 @@ bool IsCovered(const CatalogTable& table, const TrackedTable& tracked) {
 Status ReadPosition(Connection& connection, const TrackedTable& tracked, const Position* last,
                     TrackingStatus* status) {
   auto log = LogName(tracked.id);
-  auto newest = TRY(connection.Prepare(
-      "select version, nonce, (select nonce from main." + log + " where version = ?1) from main." +
-      log + " order by version desc limit 1"));
+  auto newest = TRY(connection.Prepare("select version, nonce, (select nonce from main." + log +
+                                       " where version = ?1) from main." + log +
+                                       " order by version desc limit 1"));
   TRY(newest.Bind(1, last ? last->version : 0));
   status->current.incarnation = tracked.incarnation;
   std::string nonce_at_last;
@@ -199,13 +199,15 @@ std::string UntrackableBecause(const CatalogTable& table) {
   if (table.key.empty()) return "it has no primary key";
   // The log holds the key beside four columns of its own, and a result has 2,000 columns at most.
   if (table.key.size() > 1'000)
-    return "its key has " + std::to_string(table.key.size()) + " columns, at most 1000 are followed";
+    return "its key has " + std::to_string(table.key.size()) +
+           " columns, at most 1000 are followed";
   for (auto& collation : KeyCollations(table)) {
     if (!IsBuiltIn(collation))
       return "its key uses the collation " + collation + ", which only the application knows";
   }
   auto index = UnforeseeableIndex(table);
-  if (!index.empty()) return "its unique index " + index + " depends on the rowid through an expression";
+  if (!index.empty())
+    return "its unique index " + index + " depends on the rowid through an expression";
   return {};
 }
 

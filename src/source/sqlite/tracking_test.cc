@@ -51,8 +51,7 @@ class TrackingTest : public ::testing::Test {
 
   TrackingStatus Status(const std::string& table, const Position* last = nullptr) {
     auto tracking = Value(ReadTracking(*db_));
-    return Value(
-        StatusOf(*db_, tracking.value_or(TrackingDatabase()), Catalog(table), last));
+    return Value(StatusOf(*db_, tracking.value_or(TrackingDatabase()), Catalog(table), last));
   }
   Position Now(const std::string& table) { return Status(table).current; }
   CatalogTable Catalog(const std::string& table) { return Value(ReadCatalogTable(*db_, table)); }
@@ -110,8 +109,9 @@ TEST_F(TrackingTest, RowsPushedOutByPartialAndExpressionIndexesAreNoted) {
   Sql("INSERT OR REPLACE INTO t VALUES(7,'other',1,NULL)");
   Sql("UPDATE OR REPLACE t SET a='w', b=2.0 WHERE id=7");
   Sql("INSERT OR REPLACE INTO t VALUES(8,NULL,9,'c3')");
-  EXPECT_EQ(ChangeText("t"), "D 1 null null null, D 2 null null null, I 7 w 2 null, "
-                             "D 3 null null null, I 8 null 9 c3");
+  EXPECT_EQ(ChangeText("t"),
+            "D 1 null null null, D 2 null null null, I 7 w 2 null, "
+            "D 3 null null null, I 8 null 9 c3");
 }
 
 TEST_F(TrackingTest, RowsPushedOutByTheirRowidAreNoted) {
@@ -239,7 +239,8 @@ TEST_F(TrackingTest, DisablingLeavesNothingOfOurs) {
   EXPECT_EQ(Text(Value(DisableTracking(path_, {.tables = {"t"}}))), "t: disabled");
   EXPECT_FALSE(Status("t").is_tracked);
   EXPECT_TRUE(Status("u").is_tracked);
-  EXPECT_EQ(Text(Value(DisableTracking(path_, {.tables = {"t"}}))), "t: skipped (it is not tracked)");
+  EXPECT_EQ(Text(Value(DisableTracking(path_, {.tables = {"t"}}))),
+            "t: skipped (it is not tracked)");
   EXPECT_EQ(Text(Value(DisableTracking(path_, {}))), "gone: disabled, u: disabled");
   EXPECT_EQ(Schema(), before);
   EXPECT_FALSE(Value(ReadTracking(*db_)));
@@ -314,7 +315,8 @@ TEST_F(TrackingTest, TheTwelveStepAlterIsRecreatedAlsoAfterVacuum) {
   auto triggers = Value(db_->QueryText(
       "select group_concat(sql, ';') from sqlite_schema where type='trigger' and tbl_name='t'"));
   Sql("BEGIN; CREATE TABLE t2(id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t2 SELECT * FROM t;"
-      "DROP TABLE t; ALTER TABLE t2 RENAME TO t;" + *triggers + "; COMMIT");
+      "DROP TABLE t; ALTER TABLE t2 RENAME TO t;" +
+      *triggers + "; COMMIT");
   EXPECT_EQ(Status("t", &last).history, History::kRecreated);
   Sql("VACUUM");
   OpenDb();
@@ -424,8 +426,7 @@ TEST_F(TrackingTest, BatchesEndAtTheirLimits) {
   auto catalog = Catalog("t");
   auto table = testing::TableOf(catalog);
   auto tracking = Value(ReadTracking(*db_));
-  auto stream =
-      Value(OpenChanges(*db_, catalog, table, *tracking->Find("T"), 0, {.rows = 10}, {}));
+  auto stream = Value(OpenChanges(*db_, catalog, table, *tracking->Find("T"), 0, {.rows = 10}, {}));
   std::vector<std::int64_t> sizes;
   while (auto batch = Value(stream->Next())) sizes.push_back(batch->num_rows());
   EXPECT_EQ(sizes, (std::vector<std::int64_t>{10, 10, 5}));
@@ -614,8 +615,8 @@ TEST_F(TrackingTest, NothingScansTheTable) {
   EXPECT_EQ(ScanSteps("DELETE FROM t WHERE k COLLATE BINARY='k6'"), 0);
   auto catalog = Catalog("t");
   auto tracking = Value(ReadTracking(*db_));
-  auto stream = Value(OpenChanges(*db_, catalog, testing::TableOf(catalog), *tracking->Find("t"), 0,
-                                  {}, {}));
+  auto stream =
+      Value(OpenChanges(*db_, catalog, testing::TableOf(catalog), *tracking->Find("t"), 0, {}, {}));
   auto batch = Value(stream->Next());
   EXPECT_EQ(batch->num_rows(), 6);
   int statements = 0;

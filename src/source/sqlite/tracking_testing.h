@@ -99,7 +99,8 @@ inline Table TableOf(const CatalogTable& catalog) {
   Table table;
   table.name = {"x", "main", catalog.name};
   for (auto& column : catalog.columns) {
-    auto type = column.declared_type.empty() ? arrow::float64() : PromisedType(column.declared_type);
+    auto type =
+        column.declared_type.empty() ? arrow::float64() : PromisedType(column.declared_type);
     table.columns.push_back({.name = column.name, .type = type});
   }
   for (int key : catalog.key) table.key.push_back(catalog.columns[key].name);

@@ -22,8 +22,8 @@ const CatalogColumn* FindColumn(const CatalogTable& table, std::string_view name
   return nullptr;
 }
 
-// The column that a term of an index is; null: an expression. The rowid's alias has no name of its own
-// in an index, and automatic indexes have no expressions.
+// The column that a term of an index is; null: an expression. The rowid's alias has no name of its
+// own in an index, and automatic indexes have no expressions.
 const CatalogColumn* ColumnOf(const CatalogTable& table, const UniqueIndex& index,
                               const IndexSql& parsed, std::size_t term) {
   if (!index.terms[term].column.empty()) return FindColumn(table, index.terms[term].column);
@@ -37,8 +37,9 @@ const CatalogColumn* ColumnOf(const CatalogTable& table, const UniqueIndex& inde
 
 // Rows that one uniqueness of the table would push out for the new row.
 struct Displacement {
-  std::string match;                // a condition on rows of the table
-  std::optional<std::string> moved;  // whether an UPDATE changes what is unique; none: cannot be told
+  std::string match;  // a condition on rows of the table
+  std::optional<std::string>
+      moved;  // whether an UPDATE changes what is unique; none: cannot be told
 };
 
 class TriggerTexts {
@@ -87,7 +88,8 @@ class TriggerTexts {
     return Note("SELECT ", "1", "") + " FROM " + from_ + " WHERE " + condition + ";";
   }
 
-  // The value that is stored in the end: OR REPLACE turns NULL into the default of a NOT NULL column.
+  // The value that is stored in the end: OR REPLACE turns NULL into the default of a NOT NULL
+  // column.
   std::string NewValue(const CatalogColumn& column) const {
     auto value = "NEW." + QuoteIdentifier(column.name);
     if (!column.is_not_null || !column.default_sql) return value;
