@@ -29,11 +29,13 @@ class CatalogReader {
  public:
   static Result<CatalogReader> Make(Connection& connection, const std::string* only_name);
   Result<std::vector<CatalogTable>> Read();
+  Result<std::vector<std::string>> ReadNames();
 
  private:
   CatalogReader(Connection& connection, const std::string* only_name)
       : connection_(connection), only_name_(only_name) {}
   Status ReadListedTables();
+  const ListedTable* FindUserTable(const std::string& name) const;  // null: not the user's
   Status ReadIndexSql();
   Result<std::optional<CatalogTable>> ReadTable(const Statement& row);
   Status ReadColumns(CatalogTable& table);
@@ -169,21 +171,26 @@ std::string NameOfRowid(const CatalogTable& table) {
   return {};
 }
 
+const ListedTable* CatalogReader::FindUserTable(const std::string& name) const {
+  auto start = std::string_view(name);
+  if (EqualNoCase(start.substr(0, 7), "sqlite_") ||
+      EqualNoCase(start.substr(0, kOwnPrefix.size()), kOwnPrefix))
+    return nullptr;
+  auto listed = listed_.find(name);
+  return listed == listed_.end() ? nullptr : &listed->second;  // not listed: a shadow table
+}
+
 Result<std::optional<CatalogTable>> CatalogReader::ReadTable(const Statement& row) {
   CatalogTable table;
   table.name = row.Text(0);
-  auto prefix = std::string_view(table.name);
-  if (EqualNoCase(prefix.substr(0, 7), "sqlite_") ||
-      EqualNoCase(prefix.substr(0, kOwnPrefix.size()), kOwnPrefix))
-    return std::optional<CatalogTable>();
-  auto listed = listed_.find(table.name);
-  if (listed == listed_.end()) return std::optional<CatalogTable>();  // a shadow table
+  const auto* listed = FindUserTable(table.name);
+  if (!listed) return std::optional<CatalogTable>();
   table.sql = row.Text(1);
   table.root_page = row.Int(2);
   table.schema_rowid = row.Int(3);
-  table.is_without_rowid = listed->second.is_without_rowid;
-  table.is_strict = listed->second.is_strict;
-  if (listed->second.is_virtual) {
+  table.is_without_rowid = listed->is_without_rowid;
+  table.is_strict = listed->is_strict;
+  if (listed->is_virtual) {
     table.kind = CatalogTable::Kind::kVirtual;
     // Its module may be missing; that is this table's trouble alone.
     if (!ReadColumns(table)) {
@@ -215,7 +222,20 @@ Result<std::vector<CatalogTable>> CatalogReader::Read() {
   return tables;
 }
 
+Result<std::vector<std::string>> CatalogReader::ReadNames() {
+  std::vector<std::string> names;
+  while (TRY(tables_.Step())) {
+    if (FindUserTable(tables_.Text(0))) names.push_back(tables_.Text(0));
+  }
+  return names;
+}
+
 }  // namespace
+
+Result<std::vector<std::string>> ReadTableNames(Connection& connection) {
+  auto reader = TRY(CatalogReader::Make(connection, nullptr));
+  return reader.ReadNames();
+}
 
 Result<std::vector<CatalogTable>> ReadCatalog(Connection& connection) {
   auto reader = TRY(CatalogReader::Make(connection, nullptr));

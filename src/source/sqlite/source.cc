@@ -141,8 +141,8 @@ Result<std::string> SqliteSource::Identity() {
 Result<std::vector<TableName>> SqliteSource::ListTables() {
   return Read([&](Connection& connection) -> Result<std::vector<TableName>> {
     std::vector<TableName> names;
-    for (auto& table : TRY(ReadCatalog(connection)))
-      names.push_back({.database = database_, .schema = "main", .name = std::move(table.name)});
+    for (auto& name : TRY(ReadTableNames(connection)))
+      names.push_back({.database = database_, .schema = "main", .name = std::move(name)});
     return names;
   });
 }
