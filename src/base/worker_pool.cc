@@ -16,7 +16,7 @@ Status CatchAll(const std::function<Status()>& f) {
 }
 
 WorkerPool::WorkerPool(int threads) {
-  TIDEMARK_CHECK(threads >= 0);
+  TIDEMARK_CHECK(threads > 0);
   threads_.reserve(static_cast<std::size_t>(threads));
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
 }
@@ -88,6 +88,10 @@ void TaskGroup::Add(std::function<Status()> task) {
 Status TaskGroup::Wait() {
   while (shared_->RunOne()) {
   }
+  return WaitIdle();
+}
+
+Status TaskGroup::WaitIdle() {
   std::unique_lock lock(shared_->mutex);
   shared_->changed.wait(lock, [&] { return shared_->waiting.empty() && shared_->running == 0; });
   return shared_->result;

@@ -15,7 +15,6 @@ namespace tidemark {
 // libraries are caught: a task that throws counts as failed with kInternal. Thread-safe.
 class WorkerPool {
  public:
-  // None is fine: then a group's waiting thread does all of it.
   explicit WorkerPool(int threads);
   ~WorkerPool();  // runs what was given, then joins
   WorkerPool(const WorkerPool&) = delete;
@@ -46,6 +45,9 @@ class TaskGroup {
   void Add(std::function<Status()> task);
   // Waits for all; the first failure, if any. Tasks not yet begun when one fails are dropped.
   Status Wait();
+  // As Wait, but leaves the work to the pool, which must have a thread: for a caller that is not one of
+  // its threads and must not be one worker more.
+  Status WaitIdle();
 
  private:
   struct Shared {

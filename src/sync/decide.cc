@@ -110,6 +110,9 @@ Decision Decide(Mode mode, const LandedState& state, const TableStatus& status,
   if (!is_same_schema) return load(Reason::kSchemaChanged);
 
   bool is_tracked = status.min_valid_version.has_value() && !is_key_dropped;
+  // Its tracking vanished with the table it was made for.
+  if (!is_tracked && !is_key_dropped && status.history == History::kRecreated)
+    return load(Reason::kRecreated);
   if (!is_tracked || state.position.incarnation.empty()) {
     bool has_key = !table.key.empty();
     return {.action = has_key ? Action::kCompare : Action::kCompareOrLoad,

@@ -43,7 +43,7 @@ void RunTables(const RunContext& context, std::vector<SurveyedTable*>& work) {
       SyncTable(context, *table);
       return {};
     });
-  TIDEMARK_CHECK(group.Wait().has_value());
+  TIDEMARK_CHECK(group.WaitIdle().has_value());
 }
 
 // Which files of which tables belong to one cut; tables that were idle are in the note.
@@ -110,8 +110,7 @@ Result<RunResources> MakeResources(const SyncOptions& options) {
   resources.workers =
       options.workers > 0 ? options.workers
                           : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  // The thread that waits works too.
-  resources.pool = std::make_unique<WorkerPool>(resources.workers - 1);
+  resources.pool = std::make_unique<WorkerPool>(resources.workers);
   resources.encoding = options.encoding;
   auto lanes = std::max(2, resources.workers);
   resources.encoding.row_group_bytes =

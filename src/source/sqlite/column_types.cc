@@ -108,6 +108,16 @@ Affinity AffinityOf(std::string_view declared_type) {
   return Affinity::kNumeric;
 }
 
+namespace {
+
+// Whether the declaration ends in a precision and a scale above zero: (15,2).
+bool HasScale(const std::string& type) {
+  auto comma = type.find(',');
+  return comma != std::string::npos && type.find_first_of("123456789", comma) != std::string::npos;
+}
+
+}  // namespace
+
 std::shared_ptr<arrow::DataType> PromisedType(std::string_view declared_type) {
   auto type = UpperCase(declared_type);
   if (HasWord(type, "BOOLEAN") || HasWord(type, "BOOL")) return arrow::boolean();
@@ -125,7 +135,9 @@ std::shared_ptr<arrow::DataType> PromisedType(std::string_view declared_type) {
     case Affinity::kReal:
       return arrow::float64();
     default:
-      return arrow::int64();
+      // DECIMAL(15,2) says that fractions will come, and whole numbers fit a double as well: without
+      // this every table of amounts would be read twice.
+      return HasScale(type) ? arrow::float64() : arrow::int64();
   }
 }
 
