@@ -74,6 +74,7 @@ Result<Parsed> Split(const Command& command, std::vector<std::string> words) {
                 fmt::format("tidemark help {}", command.name));
   }
   parsed.unknown = app.remaining();
+  std::erase(parsed.unknown, "--");  // it ends the options, and is kept as if it were none
   return parsed;
 }
 

@@ -16,8 +16,9 @@ using testing::IsEmpty;
 
 Arguments Parsed(const std::vector<std::string>& words) {
   auto arguments = Arguments::Parse(words);
-  EXPECT_TRUE(arguments) << arguments.error().message;
-  return *arguments;
+  if (arguments) return *arguments;
+  ADD_FAILURE() << arguments.error().message;
+  return Arguments();
 }
 
 Error Refused(const std::vector<std::string>& words) {

@@ -23,8 +23,8 @@ const Option kMode = {
     .choices = {"full", "incremental", "full_incremental"}};
 const Option kFormat = {.name = "--format",
                         .value = "FORMAT",
-                        .text = "shape of the files: per_table (default) or unified",
-                        .choices = {"per_table", "unified"}};
+                        .text = "shape of the files: per_table, the table's own columns",
+                        .choices = {"per_table"}};
 const Option kCompression = {.name = "--compression",
                              .value = "CODEC",
                              .text = "zstd (default), snappy, gzip, brotli, lz4 or none",

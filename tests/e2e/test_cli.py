@@ -55,6 +55,7 @@ def test_version():
     (["sync", "-c", "tidemark.yaml"], '"-c"'),
     (["sync", "a.db", "--to", "x", "--mode", "half"], '"half"'),
     (["sync", "a.db", "--to", "x", "--format", "csv"], '"csv"'),
+    (["sync", "a.db", "--to", "x", "--format", "unified"], "allowed: per_table"),
     (["sync", "a.db", "--to", "x", "--compression", "rar"], '"rar"'),
     (["sync", "a.db", "--to", "x", "--workers", "none"], '"none"'),
     (["sync", "a.db", "--to", "x", "--workers", "0"], '"0"'),
@@ -219,11 +220,6 @@ def test_options_of_the_files(shop):
     assert (metadata.num_rows, metadata.num_row_groups) == (30, 3)
     assert metadata.row_group(0).column(4).compression == "GZIP"
     shop.assert_equal()
-
-
-def test_unified_files_are_verified_too(shop):
-    shop.sync("--format", "unified")
-    assert shop.verify("--format", "unified").json()["failed"] == 0
 
 
 def test_another_source_is_refused_and_a_moved_one_adopted(shop):
