@@ -48,7 +48,8 @@ std::unexpected<Error> BadToken() {
 
 Result<KeyValue> KeyValueOf(const Json& json) {
   if (!json.is_object() || json.size() != 1) return BadToken();
-  const auto& [name, value] = *json.items().begin();
+  const auto& name = json.begin().key();
+  const auto& value = json.begin().value();
   if (value.is_number_integer()) {
     if (name == "i") return KeyValue(value.get<std::int64_t>());
     if (name == "r") return KeyValue(std::bit_cast<double>(value.get<std::int64_t>()));
