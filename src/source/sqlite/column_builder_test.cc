@@ -39,7 +39,7 @@ TEST(PromisedType, FollowsTheDeclaration) {
       {"UUID", arrow::utf8()},
       {"BLOB", arrow::binary()},
       {"", arrow::int64()},
-      {"DECIMAL(10,2)", arrow::int64()},
+      {"DECIMAL(10,2)", arrow::float64()},
       {"UPDATED", arrow::int64()}};
   for (const auto& [declared, type] : kCases)
     EXPECT_TRUE(PromisedType(declared)->Equals(type)) << declared;

@@ -129,8 +129,11 @@ Result<PageReader> PageReader::Attach(Connection& connection, const std::optiona
     TRY(reader.ReadFrames(*log));
   }
   TRY(reader.ReadHeader());
-  if (log && PageSizeOf(*log) != reader.page_size_) return Unreadable("another page size");
-  if (log && log->frames() > 0) reader.pages_ = log->words[5];
+  // The index of an empty log says nothing of pages.
+  if (log && log->frames() > 0) {
+    if (PageSizeOf(*log) != reader.page_size_) return Unreadable("another page size");
+    reader.pages_ = log->words[5];
+  }
   return reader;
 }
 
