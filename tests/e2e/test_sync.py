@@ -131,7 +131,7 @@ def test_restored_copy_that_moved_on_is_noticed(tracked):
 @pytest.mark.parametrize(
     "ddl",
     [
-        "ALTER TABLE t ADD COLUMN w INTEGER DEFAULT 4",
+        "ALTER TABLE t ADD COLUMN w TEXT DEFAULT '4'",
         "ALTER TABLE t RENAME COLUMN v TO w",
         "ALTER TABLE t ADD COLUMN w TEXT; UPDATE t SET w = v",
     ],

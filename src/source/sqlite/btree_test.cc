@@ -133,6 +133,17 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Differential,
                                            Shape{65536, true, true, 8}, Shape{2048, false, true, 9},
                                            Shape{32768, true, false, 10}));
 
+// A clean close leaves no write-ahead log: then the index knows no page size, and the file is the state.
+TEST(PageRows, DatabaseWithAnEmptyLog) {
+  Scratch scratch;
+  scratch.Execute("pragma journal_mode = wal; create table t(x); insert into t values (1), (2)");
+  scratch.Execute("pragma wal_checkpoint(truncate)");
+  auto connection = scratch.Open();
+  auto reader = PageReader::Begin(connection);
+  ASSERT_TRUE(reader) << reader.error().message;
+  EXPECT_FALSE(reader->Read(1) == nullptr);
+}
+
 // Ranges cover every row once, whatever their number.
 TEST(SplitByPages, CoversEveryRowOnce) {
   Scratch scratch;
