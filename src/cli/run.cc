@@ -10,7 +10,8 @@
 
 #include "cli/output.h"
 #include "cli/progress_bars.h"
-#include "encode/encoder.h"
+#include "encode/codec.h"
+#include "object/memory.h"
 
 namespace tidemark::cli {
 namespace {
@@ -63,6 +64,7 @@ Result<SyncOptions> SyncOptionsOf(const Arguments& arguments) {
     options.encoding.codec = TRY(ParseCodec(*codec));
   if (auto level = TRY(arguments.Integer("--compression-level", 0)))
     options.encoding.level = static_cast<int>(std::min<std::int64_t>(*level, 1000));
+  TRY(CheckLevel(options.encoding.codec, options.encoding.level));
   options.encoding.row_group_rows =
       TRY(arguments.Integer("--row-group-rows", 1)).value_or(options.encoding.row_group_rows);
   options.max_rows_per_file =
@@ -99,12 +101,16 @@ std::expected<Run, OpenFailure> OpenRun(const Arguments& arguments, Writes write
   const auto& from = arguments.operands().front();
   if (auto source = OpenSource(from, *source_options); !source)
     return std::unexpected(Opening(from, std::move(source.error())));
+  bool is_plan = arguments.command().name == "plan";
   auto store = OpenStore(*to, {.is_read_only = writes == Writes::kNo});
-  if (!store) return std::unexpected(Opening(*to, std::move(store.error())));
-  run.store = std::move(*store);
+  if (store)
+    run.store = std::move(*store);
+  else if (is_plan && store.error().kind == ErrorKind::kNotFound)
+    run.store = std::make_unique<MemoryStore>();  // what a first sync would find: nothing
+  else
+    return std::unexpected(Opening(*to, std::move(store.error())));
   // A plan copies nothing, so it need not make a folder to copy to.
-  if (arguments.command().name != "plan")
-    source_options->temp_dir = TempDir(run.options.temp_dir, *run.store);
+  if (!is_plan) source_options->temp_dir = TempDir(run.options.temp_dir, *run.store);
   auto source = OpenSource(from, *source_options);
   if (!source) return std::unexpected(Opening(from, std::move(source.error())));
   run.source = std::move(*source);

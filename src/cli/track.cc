@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "cli/columns.h"
@@ -34,7 +36,17 @@ std::string ReportText(const sqlite::TrackReport& report, bool cleans) {
   for (const auto& table : report.tables)
     columns.Add({Printable(table.table), std::string(Name(table.outcome)),
                  cleans ? Grouped(table.removed_entries) : "", Printable(table.because)});
-  return columns.is_empty() ? "no tables\n" : columns.Text();
+  std::string text = columns.is_empty() ? std::string() : columns.Text();
+  text +=
+      fmt::format("{} {}", report.tables.size(), report.tables.size() == 1 ? "table" : "tables");
+  std::map<std::string_view, int> counts;
+  for (const auto& table : report.tables) ++counts[Name(table.outcome)];
+  std::string_view between = ": ";
+  for (auto [name, count] : counts) {
+    text += fmt::format("{}{} {}", between, count, name);
+    between = ", ";
+  }
+  return text + "\n";
 }
 
 std::string StatusJson(const std::vector<sqlite::TrackedTableStatus>& tables) {

@@ -101,6 +101,13 @@ void DecideTable(Snapshot& snapshot, const SyncOptions& options, SurveyedTable& 
     report.outcome = TableOutcome::kFailed;
     report.error = OfTable(table.layout.name, std::move(error));
   };
+  // Listed a moment ago, and dropped before the snapshot began.
+  if (!status && status.error().kind == ErrorKind::kNotFound) {
+    report.outcome = TableOutcome::kSkipped;
+    report.warnings.push_back("table " + Display(table.layout.name) +
+                              " was dropped as the run began; what was landed stays");
+    return;
+  }
   if (!status) return fail(status.error());
   table.status = std::move(*status);
   report.warnings = table.status->table.warnings;
