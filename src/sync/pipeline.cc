@@ -140,7 +140,7 @@ Result<SyncReport> Sync(Source& source, ObjectStore& store, const SyncOptions& o
   auto began_us = options.clock->MonotonicUs();
   report.run_id = NewRunId(options);
   auto resources = TRY(MakeResources(options));
-  auto survey = TRY(LookAround(source, store, options));
+  auto survey = TRY(LookAround(source, store, *resources.pool, options));
 
   std::vector<SurveyedTable*> work;
   std::int64_t estimated_rows = 0;
@@ -178,7 +178,8 @@ Result<SyncReport> Sync(Source& source, ObjectStore& store, const SyncOptions& o
 Result<SyncReport> Plan(Source& source, ObjectStore& store, const SyncOptions& options) {
   SyncReport report;
   report.started_us = options.clock->NowUs();
-  auto survey = TRY(LookAround(source, store, options));
+  auto resources = TRY(MakeResources(options));
+  auto survey = TRY(LookAround(source, store, *resources.pool, options));
   for (auto& table : survey.tables) {
     if (table.is_open() && table.decision.action == Action::kLoad)
       table.report.rows = table.decision.table.estimated_rows;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "base/failpoint.h"
 
 namespace tidemark {
 namespace {
@@ -93,6 +92,32 @@ Status CheckIdentity(const Survey& survey, const SyncOptions& options) {
   return {};
 }
 
+Status PeekOne(ObjectStore& store, SurveyedTable& table) {
+  auto state = Landing::Peek(store, table.layout);
+  if (state) {
+    table.state = std::move(*state);
+    return {};
+  }
+  auto kind = state.error().kind;
+  if (kind != ErrorKind::kCorrupt && kind != ErrorKind::kUnsupported) return Fail(state.error());
+  // Only this table's own record is broken; the others go on.
+  table.report.outcome = TableOutcome::kFailed;
+  table.report.error = OfTable(table.layout.name, state.error());
+  return {};
+}
+
+Status PeekAll(ObjectStore& store, WorkerPool& pool, std::vector<SurveyedTable>& tables) {
+  constexpr std::size_t kTablesATask = 64;
+  TaskGroup group(pool);
+  for (std::size_t first = 0; first < tables.size(); first += kTablesATask)
+    group.Add([&, first]() -> Status {
+      auto end = std::min(first + kTablesATask, tables.size());
+      for (auto i = first; i < end; ++i) TRY(PeekOne(store, tables[i]));
+      return {};
+    });
+  return group.Wait();
+}
+
 void DecideTable(Snapshot& snapshot, const SyncOptions& options, SurveyedTable& table) {
   auto& report = table.report;
   const auto* last = table.state.is_loaded ? &table.state.position : nullptr;
@@ -150,7 +175,8 @@ Error OfTable(const TableName& name, Error error) {
   return std::move(error).While(prefix);
 }
 
-Result<Survey> LookAround(Source& source, ObjectStore& store, const SyncOptions& options) {
+Result<Survey> LookAround(Source& source, ObjectStore& store, WorkerPool& pool,
+                          const SyncOptions& options) {
   Survey survey;
   survey.source_identity = TRY(source.Identity());
   auto names = TRY(source.ListTables());
@@ -160,24 +186,12 @@ Result<Survey> LookAround(Source& source, ObjectStore& store, const SyncOptions&
     if (!IsChosen(options, layout.name)) continue;
     SurveyedTable table{.layout = layout};
     table.report.name = layout.name;
-    auto state = Landing::Peek(store, layout);
-    if (state) {
-      table.state = std::move(*state);
-    } else if (state.error().kind == ErrorKind::kCorrupt ||
-               state.error().kind == ErrorKind::kUnsupported) {
-      // Only this table's own record is broken; the others go on.
-      table.report.outcome = TableOutcome::kFailed;
-      table.report.error = OfTable(layout.name, state.error());
-    } else {
-      return Fail(state.error());
-    }
     survey.tables.push_back(std::move(table));
   }
+  TRY(PeekAll(store, pool, survey.tables));
   TRY(AddDropped(store, options, survey, layouts));
   TRY(CheckIdentity(survey, options));
-  FAILPOINT(snapshot_before);
   survey.snapshot = TRY(source.OpenSnapshot());
-  FAILPOINT(snapshot_after);
   for (auto& table : survey.tables) {
     if (options.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
     if (table.report.outcome == TableOutcome::kOk) DecideTable(*survey.snapshot, options, table);

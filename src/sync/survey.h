@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/worker_pool.h"
 #include "commit/landing.h"
 #include "sync/decide.h"
 
@@ -27,7 +28,8 @@ struct Survey {
 // Looks at source and destination without writing. States are read before the snapshot is taken, so
 // that no stored position can be ahead of the snapshot, whoever else is at work.
 // kInvalid: a glob that matches nothing, a destination that belongs to another source.
-Result<Survey> LookAround(Source& source, ObjectStore& store, const SyncOptions& options);
+Result<Survey> LookAround(Source& source, ObjectStore& store, WorkerPool& pool,
+                          const SyncOptions& options);
 
 // "<id or -> <location>" of two looks at one database: the ids where both have one, else the locations.
 bool IsSameSource(std::string_view a, std::string_view b);

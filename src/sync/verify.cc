@@ -95,7 +95,7 @@ VerifyTable VerifyOne(const RunContext& context, const SurveyedTable& table) {
 Result<VerifyReport> Verify(Source& source, ObjectStore& store, const SyncOptions& options) {
   auto began_us = options.clock->MonotonicUs();
   auto resources = TRY(MakeResources(options));
-  auto survey = TRY(LookAround(source, store, options));
+  auto survey = TRY(LookAround(source, store, *resources.pool, options));
   std::vector<ReadPlan> plans;
   for (const auto& table : survey.tables) {
     if (!table.status || !table.state.is_loaded) continue;

@@ -100,11 +100,14 @@ PageReader* Cut::PagesOf(Reader& reader) {
   return reader.pages ? &*reader.pages : nullptr;
 }
 
-Result<std::unique_ptr<Cut>> Cut::OpenLive(const CutOptions& options) {
+Result<std::unique_ptr<Cut>> Cut::OpenLive(const CutOptions& options,
+                                           std::optional<Connection> control) {
   std::unique_ptr<Cut> cut(new Cut());
   cut->stop_ = options.stop;
   cut->log_path_ = options.path + "-wal";
-  cut->control_.connection = TRY(OpenReader(options, Access::kReadOnly));
+  if (control) TRY(control->Execute("pragma query_only = 1"));
+  cut->control_.connection =
+      control ? *std::move(control) : TRY(OpenReader(options, Access::kReadOnly));
   auto mode = TRY(cut->control_.connection.QueryText("pragma main.journal_mode"));
   cut->is_log_ = mode == "wal";
   if (!cut->is_log_) {

@@ -28,7 +28,10 @@ class Cut {
   // start, as a later one would see a later state. With a rollback journal, or when others commit
   // without a pause, there is the control connection alone, see has_readers.
   // kUnavailable: locked for longer than the time-out.
-  static Result<std::unique_ptr<Cut>> OpenLive(const CutOptions& options);
+  // `control`: a connection to the same file that has read its schema already, which in a database of
+  // thousands of tables takes longer than all else; empty: one is opened.
+  static Result<std::unique_ptr<Cut>> OpenLive(const CutOptions& options,
+                                               std::optional<Connection> control = {});
   // Of a file that nobody else knows. It is unlinked as soon as every connection has it open.
   static Result<std::unique_ptr<Cut>> OpenCopy(TemporaryFile file, const CutOptions& options);
 

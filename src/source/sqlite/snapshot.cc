@@ -229,12 +229,14 @@ Result<Facts> ReadFacts(Connection& connection) {
 
 Result<std::unique_ptr<Snapshot>> OpenSqliteSnapshot(const std::string& path,
                                                      const std::string& database,
-                                                     const SourceOptions& options) {
+                                                     const SourceOptions& options,
+                                                     std::optional<Connection> control) {
   FAILPOINT(snapshot_before);
   auto cut = TRY(Cut::OpenLive({.path = path,
                                 .readers = std::max(options.readers, 1),
                                 .lock_timeout_ms = options.lock_timeout_ms,
-                                .stop = options.stop}));
+                                .stop = options.stop},
+                               std::move(control)));
   auto facts = TRY(ReadFacts(cut->control()));
   auto snapshot = std::make_unique<SqliteSnapshot>(std::move(cut), std::move(facts), path, database,
                                                    options);

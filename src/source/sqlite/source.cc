@@ -148,10 +148,13 @@ Result<std::vector<TableName>> SqliteSource::ListTables() {
 }
 
 Result<std::unique_ptr<Snapshot>> SqliteSource::OpenSnapshot() {
-  auto snapshot = OpenSqliteSnapshot(path_, database_, options_);
+  std::lock_guard lock(mutex_);
+  // The snapshot takes our connection over: reading the schema is the dearest part of opening one.
+  auto control = FileIdentity::Of(path_) == file_ ? std::exchange(connection_, std::nullopt)
+                                                  : std::optional<Connection>();
+  auto snapshot = OpenSqliteSnapshot(path_, database_, options_, std::move(control));
   if (snapshot) return snapshot;
   // A second look tells what is wrong with the file, if that is what it was.
-  std::lock_guard lock(mutex_);
   connection_.reset();
   bool may_be_the_file = snapshot.error().kind != ErrorKind::kCancelled &&
                          snapshot.error().kind != ErrorKind::kUnavailable;
