@@ -17,7 +17,8 @@ enum class Failpoint {
 std::span<const std::string_view> FailpointNames();
 
 // `NAME=error`, `NAME=kill`, `NAME=error@3` (the third time it is reached): what the next hit does.
-// An empty text disarms. kInvalid: no such name or action. Read from TIDEMARK_FAILPOINT at the first hit.
+// An empty text disarms. kInvalid: no such name or action. Read from TIDEMARK_FAILPOINT at the
+// first hit.
 Status ArmFailpoint(std::string_view text);
 
 // How often the armed point was reached.

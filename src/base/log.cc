@@ -43,8 +43,9 @@ void ConfigureLog(LogLevel lowest, bool is_json) {
   auto& state = TheState();
   state.is_json = is_json;
   state.logger->set_level(Level(lowest));
-  state.logger->set_pattern(is_json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%v})"
-                                    : "tidemark: %l: %v",
+  state.logger->set_pattern(is_json
+                                ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%v})"
+                                : "tidemark: %l: %v",
                             spdlog::pattern_time_type::utc);
 }
 

@@ -59,22 +59,21 @@ Result<T> AsResult(Result<T> result) {
 }
 
 // The value of the expression, or return its error from the enclosing function.
-#define TRY(...)                                                                      \
-  __extension__({                                                                     \
-    auto&& try_result = ::tidemark::AsResult(__VA_ARGS__);                            \
-    if (!try_result) [[unlikely]]                                                     \
-      return ::std::unexpected<::tidemark::Error>(std::move(try_result).error());     \
-    *std::move(try_result);                                                           \
+#define TRY(...)                                                                  \
+  __extension__({                                                                 \
+    auto&& try_result = ::tidemark::AsResult(__VA_ARGS__);                        \
+    if (!try_result) [[unlikely]]                                                 \
+      return ::std::unexpected<::tidemark::Error>(std::move(try_result).error()); \
+    *std::move(try_result);                                                       \
   })
 
 // As TRY, with what we were doing prefixed: TRY_WHILE("table main.orders", Read(...)).
-#define TRY_WHILE(action, ...)                                                        \
-  __extension__({                                                                     \
-    auto&& try_result = ::tidemark::AsResult(__VA_ARGS__);                            \
-    if (!try_result) [[unlikely]]                                                     \
-      return ::std::unexpected<::tidemark::Error>(                                    \
-          std::move(try_result).error().While(action));                               \
-    *std::move(try_result);                                                           \
+#define TRY_WHILE(action, ...)                                                                  \
+  __extension__({                                                                               \
+    auto&& try_result = ::tidemark::AsResult(__VA_ARGS__);                                      \
+    if (!try_result) [[unlikely]]                                                               \
+      return ::std::unexpected<::tidemark::Error>(std::move(try_result).error().While(action)); \
+    *std::move(try_result);                                                                     \
   })
 
 // A broken precondition is a bug of ours: the process dies, in release too.

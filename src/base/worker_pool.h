@@ -45,8 +45,8 @@ class TaskGroup {
   void Add(std::function<Status()> task);
   // Waits for all; the first failure, if any. Tasks not yet begun when one fails are dropped.
   Status Wait();
-  // As Wait, but leaves the work to the pool, which must have a thread: for a caller that is not one of
-  // its threads and must not be one worker more.
+  // As Wait, but leaves the work to the pool, which must have a thread: for a caller that is not
+  // one of its threads and must not be one worker more.
   Status WaitIdle();
 
  private:

@@ -42,14 +42,17 @@ struct LandingCommit {
 //   Take       finish what an earlier run committed, fence it off (epoch + 1), sweep what it left
 //   StartFile, SealFile…
 //   Commit     one conditional write; from here the run is done, whoever publishes
-//   then publish, remove, write the views for others, clear `pending`: each may be repeated by anyone
+//   then publish, remove, write the views for others, clear `pending`: each may be repeated by
+//   anyone
 class Landing {
  public:
-  // Reads the state without taking it: a table with nothing new needs no write. Absent: a new state.
+  // Reads the state without taking it: a table with nothing new needs no write. Absent: a new
+  // state.
   static Result<LandedState> Peek(ObjectStore& store, const TableLayout& layout);
 
-  // kConflict: another run took the table at this moment. kCorrupt: the state cannot be read, or what
-  // an earlier run committed is gone. `run_id`: letters, digits, '-'; another one for every run.
+  // kConflict: another run took the table at this moment. kCorrupt: the state cannot be read, or
+  // what an earlier run committed is gone. `run_id`: letters, digits, '-'; another one for every
+  // run.
   static Result<Landing> Take(ObjectStore& store, TableLayout layout, std::string run_id,
                               Clock& clock);
 
@@ -62,7 +65,8 @@ class Landing {
   Status SealFile(Upload& upload);
   std::int64_t sealed_bytes() const;
 
-  // Files started from here on sort after all started before: the changes that a load catches up with.
+  // Files started from here on sort after all started before: the changes that a load catches up
+  // with.
   void AdvanceTimestamp();
 
   // Drops what this run sealed so far: a column turned out wider, all is read again.
@@ -70,8 +74,8 @@ class Landing {
 
   // kConflict: the table was taken by another run; nothing of this one will ever be visible.
   // Success from the moment the state is replaced, even if another run then publishes for us, or if
-  // publishing fails (a warning is logged; the next run's Take ends it). Any other error: it may have
-  // happened; the next Take knows. Once.
+  // publishing fails (a warning is logged; the next run's Take ends it). Any other error: it may
+  // have happened; the next Take knows. Once.
   Status Commit(LandingCommit commit);
 
  private:

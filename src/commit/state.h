@@ -31,8 +31,8 @@ struct LandedConfig {
   bool operator==(const LandedConfig&) const = default;
 };
 
-// What is known of one table at its destination. One small object, replaced only under the etag it was
-// read with: that replacement is the commit, the lock and the fence.
+// What is known of one table at its destination. One small object, replaced only under the etag it
+// was read with: that replacement is the commit, the lock and the fence.
 struct LandedState {
   TableName name;
   std::int64_t epoch = 0;  // grows each time a run takes the table

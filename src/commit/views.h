@@ -8,13 +8,13 @@
 
 namespace tidemark {
 
-// The views of a table's state that others read (watermarks.json, sync_history.jsonl, schema.json and
-// its entry in output.yaml), written from the state alone, so that anyone may write them again.
+// The views of a table's state that others read (watermarks.json, sync_history.jsonl, schema.json
+// and its entry in output.yaml), written from the state alone, so that anyone may write them again.
 // What stands in a foreign or broken file is kept aside with a warning, never silently lost.
 Status WriteViews(ObjectStore& store, const TableLayout& layout, const LandedState& state);
 
-// `watermarks.json` of a folder that has no state of ours: another system's, to be adopted. Nothing:
-// there is none. kCorrupt: it cannot be read.
+// `watermarks.json` of a folder that has no state of ours: another system's, to be adopted.
+// Nothing: there is none. kCorrupt: it cannot be read.
 Result<std::optional<std::int64_t>> ForeignWatermark(ObjectStore& store, const TableLayout& layout);
 
 // _tidemark/runs/<run id>.json: which files of which tables belong to one cut.

@@ -4,7 +4,8 @@ namespace tidemark {
 namespace {
 
 constexpr int kSplitBits = 4;
-// Beyond this the hashes of a partition agree in so many bits that only a few huge keys can be left.
+// Beyond this the hashes of a partition agree in so many bits that only a few huge keys can be
+// left.
 constexpr int kDepthMax = 8;
 constexpr std::int64_t kRecordsPerStopCheck = 1 << 16;
 

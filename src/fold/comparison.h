@@ -37,11 +37,12 @@ struct ComparisonSinks {
 };
 
 // Folds the landed records and compares them with the source's, partition by partition; a partition
-// whose keys do not fit into memory is split by further bits of the hash. The sets stay as they are.
+// whose keys do not fit into memory is split by further bits of the hash. The sets stay as they
+// are.
 //
-// Per key the row of the newest file wins, then the one of the highest version, then the later one. The
-// last rule never has to choose between a D and another operation: changes are net, one row per key and
-// file, and a load lands D only for keys that it has no L for.
+// Per key the row of the newest file wins, then the one of the highest version, then the later one.
+// The last rule never has to choose between a D and another operation: changes are net, one row per
+// key and file, and a load lands D only for keys that it has no L for.
 class Comparison {
  public:
   Comparison(TempFolder& folder, ComparisonOptions options, ComparisonSinks sinks)

@@ -22,14 +22,19 @@ constexpr std::int64_t kPartitionsMin = 16, kPartitionsMax = 256;
 constexpr std::int64_t kTableBytesPerRow = 96;
 constexpr std::int64_t kOutputRowsMax = 16'384;
 
-// Who may use how much of the budget. Reading and adding do not overlap, nor adding and comparing; the
-// sum of what does overlap is the whole.
+// Who may use how much of the budget. Reading and adding do not overlap, nor adding and comparing;
+// the sum of what does overlap is the whole.
 struct Shares {
   std::int64_t landed, source, pending, reading, table, split, output;
   static Shares Of(std::int64_t memory_bytes) {
     auto whole = std::max(memory_bytes, kMemoryBytesMin);
-    return {.landed = whole / 4, .source = whole / 4, .pending = whole / 32, .reading = whole / 4,
-            .table = whole / 4, .split = whole / 64, .output = whole / 32};
+    return {.landed = whole / 4,
+            .source = whole / 4,
+            .pending = whole / 32,
+            .reading = whole / 4,
+            .table = whole / 4,
+            .split = whole / 64,
+            .output = whole / 32};
   }
 };
 
@@ -138,7 +143,8 @@ Status PartitionedFold::Start(ObjectStore& store, const TableLayout& layout,
   if (state.is_loaded) landed = TRY(ListLandedFiles(store, layout, state));
   missing_files_ = std::move(landed.missing);
 
-  // Parquet takes a few bytes for a row at the least; a wrong guess costs another split, not memory.
+  // Parquet takes a few bytes for a row at the least; a wrong guess costs another split, not
+  // memory.
   std::int64_t rows = std::max(state.live_rows, table.estimated_rows);
   for (const auto& file : landed.files) rows += file.size_bytes / 64;
   MakePartitions(rows);
@@ -170,8 +176,8 @@ Status PartitionedFold::SelectColumns(const std::vector<std::string>& key) {
 }
 
 void PartitionedFold::MakePartitions(std::int64_t rows) {
-  auto wanted = std::clamp(rows * kTableBytesPerRow / shares_.table, kPartitionsMin,
-                           kPartitionsMax);
+  auto wanted =
+      std::clamp(rows * kTableBytesPerRow / shares_.table, kPartitionsMin, kPartitionsMax);
   auto count = static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(wanted)));
   landed_ = std::make_unique<Partitions>(*folder_, "landed", count, shares_.landed);
   source_ = std::make_unique<Partitions>(*folder_, "source", count, shares_.source);
@@ -203,15 +209,15 @@ Status PartitionedFold::CheckLandedColumns(const LandedReader& reader,
     TRY_WHILE(where, CheckHasBytes(type));
     // Of the other columns another class is another value, which is what the comparison finds.
     if (is_key && !HasSameClass(type, *wanted.type()))
-      return Fail(ErrorKind::kInvalid, where + " is " + type.ToString() + ", the table's key is " +
-                                           wanted.type()->ToString(),
-                  "land the table again with --mode full");
+      return Fail(
+          ErrorKind::kInvalid,
+          where + " is " + type.ToString() + ", the table's key is " + wanted.type()->ToString(),
+          "land the table again with --mode full");
   }
   return {};
 }
 
-Status PartitionedFold::AddLanded(ObjectStore& store, const LandedFile& file,
-                                  std::uint32_t rank) {
+Status PartitionedFold::AddLanded(ObjectStore& store, const LandedFile& file, std::uint32_t rank) {
   std::vector<std::string> names;
   for (int column : order_) names.push_back(schema_->field(column)->name());
   auto reader = TRY(LandedReader::Open(store, file, names, shares_.reading / 2));
@@ -267,9 +273,9 @@ Status PartitionedFold::CheckSource(const arrow::RecordBatch& rows) const {
     const auto& got = *rows.schema()->field(column);
     const auto& wanted = *schema_->field(column);
     if (got.name() != wanted.name() || !HasSameClass(*got.type(), *wanted.type()))
-      return Fail(ErrorKind::kInvalid, "rows to compare have column \"" + got.name() + "\" of type " +
-                                           got.type()->ToString() + ", the table has \"" +
-                                           wanted.name() + "\" of type " +
+      return Fail(ErrorKind::kInvalid, "rows to compare have column \"" + got.name() +
+                                           "\" of type " + got.type()->ToString() +
+                                           ", the table has \"" + wanted.name() + "\" of type " +
                                            wanted.type()->ToString());
   }
   return {};
@@ -358,8 +364,10 @@ Result<std::int64_t> PartitionedFold::Gone(const BatchSink& sink) {
   if (!has_key()) return 0;
   auto gone = TRY(Output::Make(schema_, order_, sink, shares_.output));
   auto ignore = [](const Record&) -> Status { return {}; };
-  auto counts = TRY(Compare({.missing = ignore, .different = ignore,
-                             .extra = [&](std::string_view key) { return gone.Add(key); }}));
+  auto counts =
+      TRY(Compare({.missing = ignore, .different = ignore, .extra = [&](std::string_view key) {
+                     return gone.Add(key);
+                   }}));
   TRY(gone.Flush());
   return counts.extra;
 }

@@ -19,8 +19,8 @@ struct FoldOptions {
   bool compares_rows = true;
 };
 
-// The files that are a table now: at or above the state's base and not newer than the state, in order
-// of timestamp, then part.
+// The files that are a table now: at or above the state's base and not newer than the state, in
+// order of timestamp, then part.
 struct LandedFile {
   std::string key;
   std::int64_t timestamp_us = 0;
@@ -51,10 +51,11 @@ struct FoldExamples {
   std::vector<std::string> missing, extra, different;
 };
 
-// What was landed of one table, read back and compared with rows that come from the source. Keys and
-// rows are compared by bytes (a 128-bit hash keyed per fold); values of different classes (integer,
-// real, text, bytes, ...) are different values. Memory follows the budget, not the table: both sides go
-// to hash partitions on disk once they outgrow it. One thread at a time, but for AddSource.
+// What was landed of one table, read back and compared with rows that come from the source. Keys
+// and rows are compared by bytes (a 128-bit hash keyed per fold); values of different classes
+// (integer, real, text, bytes, ...) are different values. Memory follows the budget, not the table:
+// both sides go to hash partitions on disk once they outgrow it. One thread at a time, but for
+// AddSource.
 //
 //   auto fold = Fold::Open(...);          // reads the landed files once
 //   fold->AddSource(batch) ...            // every row of the source once, any order
@@ -62,11 +63,11 @@ struct FoldExamples {
 class Fold {
  public:
   // `table`: the columns that rows added later will have (RowSchema). The key is the state's once
-  // anything is loaded; a table without a key: rows are compared as a multiset. `keeps_rows`: AddSource
-  // keeps whole rows on disk, for Differences to give back; without it only hashes and keys are kept.
-  // Files whose name is not ours are ignored. kCorrupt: a file of ours cannot be read, by name;
-  // kInvalid: a key column has another type than the files; kUnsupported: a type that cannot be
-  // compared, unified files.
+  // anything is loaded; a table without a key: rows are compared as a multiset. `keeps_rows`:
+  // AddSource keeps whole rows on disk, for Differences to give back; without it only hashes and
+  // keys are kept. Files whose name is not ours are ignored. kCorrupt: a file of ours cannot be
+  // read, by name; kInvalid: a key column has another type than the files; kUnsupported: a type
+  // that cannot be compared, unified files.
   static Result<std::unique_ptr<Fold>> Open(ObjectStore& store, const TableLayout& layout,
                                             const LandedState& state, const Table& table,
                                             bool keeps_rows, const FoldOptions& options);
@@ -75,13 +76,14 @@ class Fold {
   // Thread-safe. kUnavailable: the temporary folder is full.
   virtual Status AddSource(const arrow::RecordBatch& rows) = 0;
 
-  // Batches of the keys that are landed and live, and were not added: RowSchema(table), only the key
-  // columns not null.
+  // Batches of the keys that are landed and live, and were not added: RowSchema(table), only the
+  // key columns not null.
   using BatchSink = std::function<Status(std::shared_ptr<arrow::RecordBatch>)>;
   virtual Result<std::int64_t> Gone(const BatchSink& sink) = 0;
 
   // What makes the landed rows equal to the added ones: `inserted` and `updated` get whole rows
-  // (needs keeps_rows; null sinks only count), `deleted` as Gone. A table without a key: only counts.
+  // (needs keeps_rows; null sinks only count), `deleted` as Gone. A table without a key: only
+  // counts.
   struct DifferenceSinks {
     BatchSink inserted, updated, deleted;
   };

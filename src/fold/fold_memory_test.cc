@@ -36,9 +36,9 @@ std::shared_ptr<arrow::RecordBatch> Rows(std::int64_t begin, std::int64_t end, b
     (void)name.Append("customer " + std::to_string(i % 1000));
     (void)amount.Append(i * 7919);
   }
-  auto fields = arrow::FieldVector{arrow::field("id", arrow::int64()),
-                                   arrow::field("name", arrow::utf8()),
-                                   arrow::field("amount", arrow::int64())};
+  auto fields =
+      arrow::FieldVector{arrow::field("id", arrow::int64()), arrow::field("name", arrow::utf8()),
+                         arrow::field("amount", arrow::int64())};
   auto arrays = arrow::ArrayVector{*id.Finish(), *name.Finish(), *amount.Finish()};
   if (is_change) {
     fields.insert(fields.begin(), {arrow::field(kVersionColumn, arrow::int64()),
@@ -61,8 +61,8 @@ class Timer {
   std::clock_t last_ = std::clock();
 };
 
-// A table several times its budget is folded and compared in memory that follows the budget. Speed is
-// printed, not asserted; TIDEMARK_TEST_ROWS makes the table larger.
+// A table several times its budget is folded and compared in memory that follows the budget. Speed
+// is printed, not asserted; TIDEMARK_TEST_ROWS makes the table larger.
 TEST(FoldMemory, FollowsTheBudgetAndNotTheTable) {
   constexpr std::int64_t kMemoryBytes = 16 << 20;
   auto text = std::getenv("TIDEMARK_TEST_ROWS");
@@ -84,8 +84,7 @@ TEST(FoldMemory, FollowsTheBudgetAndNotTheTable) {
   timer.Print("landed", rows);
   // All but the first row, and one that was never landed.
   for (std::int64_t begin = 1; begin <= rows; begin += kBatchRows)
-    ASSERT_TRUE(
-        (*fold)->AddSource(*Rows(begin, std::min(rows + 1, begin + kBatchRows), false)));
+    ASSERT_TRUE((*fold)->AddSource(*Rows(begin, std::min(rows + 1, begin + kBatchRows), false)));
   timer.Print("source", rows);
   auto counts = (*fold)->Differences({});
   ASSERT_TRUE(counts.has_value()) << counts.error().message;
@@ -97,7 +96,8 @@ TEST(FoldMemory, FollowsTheBudgetAndNotTheTable) {
 
   auto growth = StatusBytes("VmHWM") - before;
   std::printf("  peak grew by %.1f MiB under a budget of %.0f MiB\n",
-              static_cast<double>(growth) / (1 << 20), static_cast<double>(kMemoryBytes) / (1 << 20));
+              static_cast<double>(growth) / (1 << 20),
+              static_cast<double>(kMemoryBytes) / (1 << 20));
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   if (can_measure) {
     EXPECT_LT(growth, kMemoryBytes + (24 << 20));

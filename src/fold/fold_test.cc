@@ -60,8 +60,8 @@ class Rows {
     auto versions = *version_.Finish();
     return arrow::RecordBatch::Make(
         ChangeSchema(table), rows,
-        arrow::ArrayVector{versions, versions, *operation_.Finish(), *name_.Finish(),
-                           *id_.Finish(), *score_.Finish()});
+        arrow::ArrayVector{versions, versions, *operation_.Finish(), *name_.Finish(), *id_.Finish(),
+                           *score_.Finish()});
   }
 
  private:
@@ -113,8 +113,8 @@ class History {
   // Another state of the table: what a source might say now.
   Model Altered() {
     Model altered = landed_;
-    for (int i = 0; i < ids_ / 4; ++i) Pick(3) == 0 ? (void)altered.erase(Pick(ids_))
-                                                    : (void)(altered[Pick(ids_)] = AnyValues());
+    for (int i = 0; i < ids_ / 4; ++i)
+      Pick(3) == 0 ? (void)altered.erase(Pick(ids_)) : (void)(altered[Pick(ids_)] = AnyValues());
     return altered;
   }
 
@@ -172,8 +172,10 @@ class History {
 void ExpectDifferences(Fold& fold, const Model& landed, const Model& source) {
   Model inserted, updated, deleted, all_inserted, all_updated, all_deleted;
   for (const auto& [id, values] : source)
-    if (!landed.contains(id)) all_inserted[id] = values;
-    else if (landed.at(id) != values) all_updated[id] = values;
+    if (!landed.contains(id))
+      all_inserted[id] = values;
+    else if (landed.at(id) != values)
+      all_updated[id] = values;
   for (const auto& [id, values] : landed)
     if (!source.contains(id)) all_deleted[id] = {};
   auto counts = fold.Differences({Into(inserted), Into(updated), Into(deleted)});
@@ -186,7 +188,8 @@ void ExpectDifferences(Fold& fold, const Model& landed, const Model& source) {
   EXPECT_TRUE(inserted == all_inserted && updated == all_updated && deleted == all_deleted);
 }
 
-// Both budgets must agree with the fold by hand: all in memory, and all on disk with split partitions.
+// Both budgets must agree with the fold by hand: all in memory, and all on disk with split
+// partitions.
 TEST(Fold, RandomHistoriesFoldAsByHandUnderAnyBudget) {
   for (unsigned seed = 0; seed < 12; ++seed) {
     TestTable table(kColumns, {"id"});
@@ -257,11 +260,12 @@ TEST(Fold, PendingKeysCountOnceAndAreNoDifference) {
   auto fold = table.Open(false);
   ASSERT_TRUE(fold.has_value());
   Rows pending;
-  for (const auto& change : std::vector<Change>{{'U', 5, 1, {"A", 1}}, {'D', 6, 2, {}},
-                                                {'I', 7, 9, {"z", 9}}, {'U', 8, 1, {"B", 1}}})
+  for (const auto& change : std::vector<Change>{
+           {'U', 5, 1, {"A", 1}}, {'D', 6, 2, {}}, {'I', 7, 9, {"z", 9}}, {'U', 8, 1, {"B", 1}}})
     pending.Add(change);
   ASSERT_TRUE((*fold)->AddPending(*pending.FinishChanges(table.table)).has_value());
-  ASSERT_TRUE((*fold)->AddSource(*RowsOf(table, {{1, {"B", 1}}, {3, {"x", 3}}, {9, {"z", 9}}}))
+  ASSERT_TRUE((*fold)
+                  ->AddSource(*RowsOf(table, {{1, {"B", 1}}, {3, {"x", 3}}, {9, {"z", 9}}}))
                   .has_value());
   auto counts = (*fold)->Differences({});
   ASSERT_TRUE(counts.has_value()) << counts.error().message;
@@ -319,13 +323,13 @@ TEST(Fold, NothingLandedMeansThatAllIsMissing) {
   ExpectDifferences(**fold, {}, source);
 }
 
-// A reload after a change of schema lands every live row with the newest columns; older files differ.
+// A reload after a change of schema lands every live row with the newest columns; older files
+// differ.
 TEST(Fold, ColumnsThatOlderFilesLackAreNull) {
   TestTable table(kColumns, {"id"});
-  auto old_schema = arrow::schema({arrow::field(kVersionColumn, arrow::int64()),
-                                   arrow::field(kOperationColumn, arrow::utf8()),
-                                   arrow::field("id", arrow::int32()),
-                                   arrow::field("name", arrow::int64())});
+  auto old_schema = arrow::schema(
+      {arrow::field(kVersionColumn, arrow::int64()), arrow::field(kOperationColumn, arrow::utf8()),
+       arrow::field("id", arrow::int32()), arrow::field("name", arrow::int64())});
   table.AddFile(kStart, 0, *BatchOf(old_schema, {{"1", "L", "1", "10"}, {"1", "L", "2", {}}}));
   auto fold = table.Open(true);
   ASSERT_TRUE(fold.has_value()) << fold.error().message;
@@ -480,7 +484,8 @@ TEST(Fold, RemovesWhatTheDeadLeftAndSparesTheLiving) {
   auto dead = table.temp_dir / "tidemark-fold-999999999-0123456789abcdef";
   auto living = table.temp_dir / ("tidemark-fold-" + std::to_string(::getpid()) + "-00");
   auto other = table.temp_dir / "tidemark-fold-notes";
-  for (const auto& folder : {dead, living, other}) std::filesystem::create_directories(folder / "x");
+  for (const auto& folder : {dead, living, other})
+    std::filesystem::create_directories(folder / "x");
   ASSERT_TRUE(table.Open(false).has_value());
   EXPECT_FALSE(std::filesystem::exists(dead));
   EXPECT_TRUE(std::filesystem::exists(living));

@@ -20,7 +20,8 @@ namespace {
 constexpr std::int64_t kBatchRowsMin = 64, kBatchRowsMax = 16'384;
 constexpr std::int64_t kBufferBytesMin = 16 << 10, kBufferBytesMax = 1 << 20;
 
-// An object as a file that Arrow can read from. Its reads do not move a place, so threads may share it.
+// An object as a file that Arrow can read from. Its reads do not move a place, so threads may share
+// it.
 class ObjectFile final : public arrow::io::RandomAccessFile {
  public:
   ObjectFile(ObjectStore& store, LandedFile file) : store_(&store), file_(std::move(file)) {}
@@ -48,8 +49,7 @@ class ObjectFile final : public arrow::io::RandomAccessFile {
     if (!bytes) return ToArrow(bytes.error());
     return arrow::Buffer::FromString(*std::move(bytes));
   }
-  arrow::Result<std::int64_t> ReadAt(std::int64_t position, std::int64_t size,
-                                     void* out) override {
+  arrow::Result<std::int64_t> ReadAt(std::int64_t position, std::int64_t size, void* out) override {
     ARROW_ASSIGN_OR_RAISE(auto buffer, ReadAt(position, size));
     if (buffer->size() > 0)
       std::memcpy(out, buffer->data(), static_cast<std::size_t>(buffer->size()));
@@ -78,8 +78,8 @@ Error Corrupt(const LandedFile& file, std::string_view why) {
           "restore the file, or land the table again with --mode full"};
 }
 
-// Everything that Parquet says of a file means that the file is not what we landed; what the store says
-// of it stays what it is.
+// Everything that Parquet says of a file means that the file is not what we landed; what the store
+// says of it stays what it is.
 Status AsRead(const LandedFile& file, const arrow::Status& status) {
   if (status.ok()) return {};
   if (status.detail() && status.detail()->type_id() == CarriedError::kTypeId)
@@ -88,8 +88,8 @@ Status AsRead(const LandedFile& file, const arrow::Status& status) {
   return Fail(Corrupt(file, status.ToString()));
 }
 
-// Parquet throws from some of its calls. It is caught here and not at the thread's end, as only here is
-// it known to mean a corrupt file.
+// Parquet throws from some of its calls. It is caught here and not at the thread's end, as only
+// here is it known to mean a corrupt file.
 Status Guarded(const LandedFile& file, const std::function<arrow::Status()>& read) {
   try {
     return AsRead(file, read());
@@ -139,18 +139,18 @@ class ParquetRows final : public LandedReader {
     auto properties = parquet::default_reader_properties();
     // A row group's column would otherwise be held whole, compressed.
     properties.enable_buffered_stream();
-    properties.set_buffer_size(std::clamp(memory_bytes / (std::ssize(columns) + 2),
-                                          kBufferBytesMin, kBufferBytesMax));
+    properties.set_buffer_size(
+        std::clamp(memory_bytes / (std::ssize(columns) + 2), kBufferBytesMin, kBufferBytesMax));
     parquet::arrow::FileReaderBuilder builder;
-    ARROW_RETURN_NOT_OK(
-        builder.Open(std::make_shared<ObjectFile>(*store_, file_), properties));
+    ARROW_RETURN_NOT_OK(builder.Open(std::make_shared<ObjectFile>(*store_, file_), properties));
     parquet::ArrowReaderProperties arrow_properties(/*use_threads=*/false);
     arrow_properties.set_pre_buffer(false);
     ARROW_ASSIGN_OR_RAISE(reader_, builder.properties(arrow_properties)->Build());
     return arrow::Status::OK();
   }
 
-  // The leaves to read, and where the columns will stand in batches: leaves come in the file's order.
+  // The leaves to read, and where the columns will stand in batches: leaves come in the file's
+  // order.
   arrow::Status Select(std::span<const std::string> columns) {
     const auto& fields = reader_->manifest().schema_fields;
     positions_.assign(columns.size(), -1);
@@ -158,13 +158,15 @@ class ParquetRows final : public LandedReader {
       const auto& name = field.field->name();
       auto wanted = std::ranges::find(columns, name);
       if (wanted == columns.end() && name != kVersionColumn && name != kOperationColumn) continue;
-      if (field.column_index < 0)
-        return arrow::Status::Invalid("column \"", name, "\" is nested");
+      if (field.column_index < 0) return arrow::Status::Invalid("column \"", name, "\" is nested");
       auto position = static_cast<int>(leaves_.size());
       leaves_.push_back(field.column_index);
-      if (name == kVersionColumn) version_ = position;
-      else if (name == kOperationColumn) operation_ = position;
-      else positions_[static_cast<std::size_t>(wanted - columns.begin())] = position;
+      if (name == kVersionColumn)
+        version_ = position;
+      else if (name == kOperationColumn)
+        operation_ = position;
+      else
+        positions_[static_cast<std::size_t>(wanted - columns.begin())] = position;
     }
     if (version_ < 0 || operation_ < 0)
       return arrow::Status::Invalid("column \"", version_ < 0 ? kVersionColumn : kOperationColumn,
@@ -184,8 +186,7 @@ class ParquetRows final : public LandedReader {
       for (int leaf : leaves_) bytes += row_group->ColumnChunk(leaf)->total_uncompressed_size();
       row_bytes = std::max(row_bytes, bytes / std::max<std::int64_t>(row_group->num_rows(), 1));
     }
-    reader_->set_batch_size(std::clamp(memory_bytes / 2 / row_bytes, kBatchRowsMin,
-                                       kBatchRowsMax));
+    reader_->set_batch_size(std::clamp(memory_bytes / 2 / row_bytes, kBatchRowsMin, kBatchRowsMax));
     ARROW_ASSIGN_OR_RAISE(rows_, reader_->GetRecordBatchReader(groups, leaves_));
     if (rows_->schema()->field(version_)->type()->id() != arrow::Type::INT64)
       return arrow::Status::Invalid("column \"", kVersionColumn, "\" is not int64");
@@ -204,8 +205,7 @@ class ParquetRows final : public LandedReader {
 
 }  // namespace
 
-Result<std::unique_ptr<LandedReader>> LandedReader::Open(ObjectStore& store,
-                                                         const LandedFile& file,
+Result<std::unique_ptr<LandedReader>> LandedReader::Open(ObjectStore& store, const LandedFile& file,
                                                          std::span<const std::string> columns,
                                                          std::int64_t memory_bytes) {
   auto reader = std::make_unique<ParquetRows>(store, file);

@@ -9,7 +9,8 @@
 
 namespace tidemark {
 
-// The rows of one landed file with the columns asked for, in the file's order. One thread at a time.
+// The rows of one landed file with the columns asked for, in the file's order. One thread at a
+// time.
 class LandedReader {
  public:
   struct Rows {
@@ -18,8 +19,8 @@ class LandedReader {
     std::string_view operations;                // one letter a row: I U D L
   };
 
-  // `columns`: names looked for in the file. Batches take about `memory_bytes`, and pages as much again.
-  // kCorrupt: the file is not what we landed, by name.
+  // `columns`: names looked for in the file. Batches take about `memory_bytes`, and pages as much
+  // again. kCorrupt: the file is not what we landed, by name.
   static Result<std::unique_ptr<LandedReader>> Open(ObjectStore& store, const LandedFile& file,
                                                     std::span<const std::string> columns,
                                                     std::int64_t memory_bytes);

@@ -100,8 +100,7 @@ TempFolder::~TempFolder() {
   std::error_code error;
   fs::remove_all(path_, error);
   if (error)
-    Log(LogLevel::kWarning,
-        "temporary folder " + path_ + " cannot be removed: " + error.message());
+    Log(LogLevel::kWarning, "temporary folder " + path_ + " cannot be removed: " + error.message());
   if (lock_ >= 0) ::close(lock_);
 }
 

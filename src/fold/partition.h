@@ -11,8 +11,8 @@
 
 namespace tidemark {
 
-// A folder of one fold under the folder for temporary files, `tidemark-fold-<pid>-<random>`; made when
-// first needed, removed with the object. Thread-safe.
+// A folder of one fold under the folder for temporary files, `tidemark-fold-<pid>-<random>`; made
+// when first needed, removed with the object. Thread-safe.
 class TempFolder {
  public:
   // Also removes what folds of dead processes left there. Nothing is made yet.
@@ -55,7 +55,8 @@ class Partitions {
     return AppendSlowly(part, bytes);
   }
 
-  // The bytes of one partition in order. The partitions must outlive it and not be written meanwhile.
+  // The bytes of one partition in order. The partitions must outlive it and not be written
+  // meanwhile.
   class Reader {
    public:
     Reader(const Partitions& partitions, int partition);

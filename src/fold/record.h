@@ -12,14 +12,14 @@ namespace tidemark {
 struct Record {
   Hash128 key, row;
   std::int64_t version = 0;
-  std::uint32_t rank = 0;   // of the row's file, in order of timestamp; below 2^30
-  char operation = 0;       // I U D L
+  std::uint32_t rank = 0;      // of the row's file, in order of timestamp; below 2^30
+  char operation = 0;          // I U D L
   std::uint32_t key_size = 0;  // of the payload's beginning
   std::string_view payload;    // the key's bytes, or the whole row's
 };
 
-// Which members the records of one set have: tables are large, so that nothing is kept in vain. The key
-// hash is always there.
+// Which members the records of one set have: tables are large, so that nothing is kept in vain. The
+// key hash is always there.
 class RecordShape {
  public:
   struct Members {
@@ -111,9 +111,7 @@ class RecordReader {
 struct PartitionLevel {
   int bits = 0;   // log2 of the number of partitions
   int shift = 0;  // below the bits of the levels before
-  int Of(const Hash128& key) const {
-    return static_cast<int>(key.high << shift >> (64 - bits));
-  }
+  int Of(const Hash128& key) const { return static_cast<int>(key.high << shift >> (64 - bits)); }
 };
 
 }  // namespace tidemark

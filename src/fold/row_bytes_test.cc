@@ -35,35 +35,38 @@ std::shared_ptr<arrow::Array> Texts(const std::shared_ptr<arrow::DataType>& type
 // Every type, sliced so that offsets count, comes back as it was.
 TEST(RowBytes, EveryTypeComesBack) {
   using namespace arrow;  // type factories
-  std::vector<std::pair<std::shared_ptr<DataType>, std::vector<std::optional<std::string>>>> cases = {
-      {boolean(), {"true", "false", {}}},
-      {int8(), {"-128", "127", {}}},
-      {int16(), {"-32768", "1", {}}},
-      {int32(), {"-2147483648", "2147483647", {}}},
-      {int64(), {"-9223372036854775808", "9223372036854775807", {}}},
-      {uint8(), {"255", {}}},
-      {uint16(), {"65535", {}}},
-      {uint32(), {"4294967295", {}}},
-      {uint64(), {"18446744073709551615", "1", {}}},
-      {float32(), {"1.5", "-0.0", {}}},
-      {float64(), {"-0.0", "0.0", "1e308", {}}},
-      {utf8(), {"", "a", "\xc3\xa9", {}, "long enough to leave the inline size"}},
-      {large_utf8(), {"", "a", {}}},
-      {binary(), {"", std::string("\0\xff", 2), {}}},
-      {fixed_size_binary(2), {"ab", {}}},
-      {decimal128(20, 2), {"-1.50", "123456789012345678.99", {}}},
-      {decimal256(60, 3), {"-1.500", "12345678901234567890123456789012345678901234567890.125", {}}},
-      {date32(), {"1969-12-31", "2026-11-21", {}}},
-      {time32(TimeUnit::SECOND), {"23:59:59", {}}},
-      {time32(TimeUnit::MILLI), {"23:59:59.999", {}}},
-      {time64(TimeUnit::MICRO), {"00:00:00.000001", {}}},
-      {time64(TimeUnit::NANO), {"00:00:00.000000001", {}}},
-      {timestamp(TimeUnit::SECOND), {"0001-01-01 00:00:00", "9999-12-31 23:59:59", {}}},
-      {timestamp(TimeUnit::MILLI), {"1969-12-31 23:59:59.999", {}}},
-      {timestamp(TimeUnit::MICRO), {"0001-01-01 00:00:00.000001", "9999-12-31 23:59:59.999999"}},
-      {timestamp(TimeUnit::NANO), {"1969-12-31 23:59:59.999999999", {}}},
-      {duration(TimeUnit::MILLI), {"-1", "86400001", {}}},
-  };
+  std::vector<std::pair<std::shared_ptr<DataType>, std::vector<std::optional<std::string>>>> cases =
+      {
+          {boolean(), {"true", "false", {}}},
+          {int8(), {"-128", "127", {}}},
+          {int16(), {"-32768", "1", {}}},
+          {int32(), {"-2147483648", "2147483647", {}}},
+          {int64(), {"-9223372036854775808", "9223372036854775807", {}}},
+          {uint8(), {"255", {}}},
+          {uint16(), {"65535", {}}},
+          {uint32(), {"4294967295", {}}},
+          {uint64(), {"18446744073709551615", "1", {}}},
+          {float32(), {"1.5", "-0.0", {}}},
+          {float64(), {"-0.0", "0.0", "1e308", {}}},
+          {utf8(), {"", "a", "\xc3\xa9", {}, "long enough to leave the inline size"}},
+          {large_utf8(), {"", "a", {}}},
+          {binary(), {"", std::string("\0\xff", 2), {}}},
+          {fixed_size_binary(2), {"ab", {}}},
+          {decimal128(20, 2), {"-1.50", "123456789012345678.99", {}}},
+          {decimal256(60, 3),
+           {"-1.500", "12345678901234567890123456789012345678901234567890.125", {}}},
+          {date32(), {"1969-12-31", "2026-11-21", {}}},
+          {time32(TimeUnit::SECOND), {"23:59:59", {}}},
+          {time32(TimeUnit::MILLI), {"23:59:59.999", {}}},
+          {time64(TimeUnit::MICRO), {"00:00:00.000001", {}}},
+          {time64(TimeUnit::NANO), {"00:00:00.000000001", {}}},
+          {timestamp(TimeUnit::SECOND), {"0001-01-01 00:00:00", "9999-12-31 23:59:59", {}}},
+          {timestamp(TimeUnit::MILLI), {"1969-12-31 23:59:59.999", {}}},
+          {timestamp(TimeUnit::MICRO),
+           {"0001-01-01 00:00:00.000001", "9999-12-31 23:59:59.999999"}},
+          {timestamp(TimeUnit::NANO), {"1969-12-31 23:59:59.999999999", {}}},
+          {duration(TimeUnit::MILLI), {"-1", "86400001", {}}},
+      };
   for (const auto& [type, values] : cases) {
     SCOPED_TRACE(type->ToString());
     auto padded = values;
@@ -75,8 +78,8 @@ TEST(RowBytes, EveryTypeComesBack) {
     auto back = decoder->Finish();
     ASSERT_TRUE(back.has_value());
     ASSERT_TRUE((*back)->ValidateFull().ok());
-    EXPECT_TRUE((*back)->Equals(*batch, false, arrow::EqualOptions::Defaults().signed_zeros_equal(
-                                                   false)))
+    EXPECT_TRUE(
+        (*back)->Equals(*batch, false, arrow::EqualOptions::Defaults().signed_zeros_equal(false)))
         << (*back)->ToString();
   }
 }
@@ -103,13 +106,18 @@ TEST(RowBytes, RepresentationDoesNotMatter) {
 
 TEST(RowBytes, DifferentValuesDiffer) {
   std::set<std::vector<std::string>> all;
-  std::vector<std::shared_ptr<arrow::Array>> arrays = {
-      Texts(arrow::utf8(), {{}}),       Texts(arrow::utf8(), {""}),
-      Texts(arrow::binary(), {""}),     Texts(arrow::utf8(), {"1"}),
-      Texts(arrow::binary(), {"1"}),    Texts(arrow::int64(), {"1"}),
-      Texts(arrow::float64(), {"1"}),   Texts(arrow::float64(), {"0.0"}),
-      Texts(arrow::float64(), {"-0.0"}), Texts(arrow::boolean(), {"true"}),
-      Texts(arrow::decimal128(5, 0), {"1"}), Texts(arrow::decimal128(5, 1), {"1.0"})};
+  std::vector<std::shared_ptr<arrow::Array>> arrays = {Texts(arrow::utf8(), {{}}),
+                                                       Texts(arrow::utf8(), {""}),
+                                                       Texts(arrow::binary(), {""}),
+                                                       Texts(arrow::utf8(), {"1"}),
+                                                       Texts(arrow::binary(), {"1"}),
+                                                       Texts(arrow::int64(), {"1"}),
+                                                       Texts(arrow::float64(), {"1"}),
+                                                       Texts(arrow::float64(), {"0.0"}),
+                                                       Texts(arrow::float64(), {"-0.0"}),
+                                                       Texts(arrow::boolean(), {"true"}),
+                                                       Texts(arrow::decimal128(5, 0), {"1"}),
+                                                       Texts(arrow::decimal128(5, 1), {"1.0"})};
   for (const auto& array : arrays) EXPECT_TRUE(all.insert(BytesOf(*OneColumn(array))).second);
 }
 

@@ -33,30 +33,39 @@ struct Bytes {
 };
 
 Status DoesNotFit(const arrow::DataType& type) {
-  return Fail(ErrorKind::kInvalid, "a landed value does not fit a column of type " + type.ToString());
+  return Fail(ErrorKind::kInvalid,
+              "a landed value does not fit a column of type " + type.ToString());
 }
 
 template <class Type>
 Status AppendInteger(arrow::ArrayBuilder& builder, std::int64_t value) {
   using T = typename Type::c_type;
   if (!std::in_range<T>(value)) return DoesNotFit(*builder.type());
-  return AsResult(
-      static_cast<typename arrow::TypeTraits<Type>::BuilderType&>(builder).Append(
-          static_cast<T>(value)));
+  return AsResult(static_cast<typename arrow::TypeTraits<Type>::BuilderType&>(builder).Append(
+      static_cast<T>(value)));
 }
 
 Status AppendIntegerTo(arrow::ArrayBuilder& builder, std::int64_t value) {
   using arrow::Type;
   switch (builder.type()->id()) {
-    case Type::INT8: return AppendInteger<arrow::Int8Type>(builder, value);
-    case Type::INT16: return AppendInteger<arrow::Int16Type>(builder, value);
-    case Type::INT32: return AppendInteger<arrow::Int32Type>(builder, value);
-    case Type::INT64: return AppendInteger<arrow::Int64Type>(builder, value);
-    case Type::UINT8: return AppendInteger<arrow::UInt8Type>(builder, value);
-    case Type::UINT16: return AppendInteger<arrow::UInt16Type>(builder, value);
-    case Type::UINT32: return AppendInteger<arrow::UInt32Type>(builder, value);
-    case Type::UINT64: return AppendInteger<arrow::UInt64Type>(builder, value);
-    default: return DoesNotFit(*builder.type());
+    case Type::INT8:
+      return AppendInteger<arrow::Int8Type>(builder, value);
+    case Type::INT16:
+      return AppendInteger<arrow::Int16Type>(builder, value);
+    case Type::INT32:
+      return AppendInteger<arrow::Int32Type>(builder, value);
+    case Type::INT64:
+      return AppendInteger<arrow::Int64Type>(builder, value);
+    case Type::UINT8:
+      return AppendInteger<arrow::UInt8Type>(builder, value);
+    case Type::UINT16:
+      return AppendInteger<arrow::UInt16Type>(builder, value);
+    case Type::UINT32:
+      return AppendInteger<arrow::UInt32Type>(builder, value);
+    case Type::UINT64:
+      return AppendInteger<arrow::UInt64Type>(builder, value);
+    default:
+      return DoesNotFit(*builder.type());
   }
 }
 
@@ -64,8 +73,7 @@ Status AppendReal(arrow::ArrayBuilder& builder, double value) {
   using arrow::Type;
   switch (builder.type()->id()) {
     case Type::FLOAT:
-      return AsResult(
-          static_cast<arrow::FloatBuilder&>(builder).Append(static_cast<float>(value)));
+      return AsResult(static_cast<arrow::FloatBuilder&>(builder).Append(static_cast<float>(value)));
     case Type::DOUBLE:
       return AsResult(static_cast<arrow::DoubleBuilder&>(builder).Append(value));
     default:
@@ -124,10 +132,14 @@ Status AppendDecimal(arrow::ArrayBuilder& builder, int scale, std::string_view v
 
 std::int64_t PerSecond(arrow::TimeUnit::type unit) {
   switch (unit) {
-    case arrow::TimeUnit::SECOND: return 1;
-    case arrow::TimeUnit::MILLI: return 1'000;
-    case arrow::TimeUnit::MICRO: return 1'000'000;
-    case arrow::TimeUnit::NANO: return 1'000'000'000;
+    case arrow::TimeUnit::SECOND:
+      return 1;
+    case arrow::TimeUnit::MILLI:
+      return 1'000;
+    case arrow::TimeUnit::MICRO:
+      return 1'000'000;
+    case arrow::TimeUnit::NANO:
+      return 1'000'000'000;
   }
   return 1;
 }
@@ -140,14 +152,12 @@ Status AppendInstant(arrow::ArrayBuilder& builder, ValueClass value_class, std::
     return DoesNotFit(type);
   auto per_second = PerSecond(is_timestamp ? static_cast<const arrow::TimestampType&>(type).unit()
                                            : static_cast<const arrow::DurationType&>(type).unit());
-  auto value = static_cast<__int128>(seconds) * per_second +
-               nanoseconds / (1'000'000'000 / per_second);
-  if (nanoseconds % (1'000'000'000 / per_second) != 0 ||
-      value != static_cast<std::int64_t>(value))
+  auto value =
+      static_cast<__int128>(seconds) * per_second + nanoseconds / (1'000'000'000 / per_second);
+  if (nanoseconds % (1'000'000'000 / per_second) != 0 || value != static_cast<std::int64_t>(value))
     return DoesNotFit(type);
   auto count = static_cast<std::int64_t>(value);
-  if (is_timestamp)
-    return AsResult(static_cast<arrow::TimestampBuilder&>(builder).Append(count));
+  if (is_timestamp) return AsResult(static_cast<arrow::TimestampBuilder&>(builder).Append(count));
   return AsResult(static_cast<arrow::DurationBuilder&>(builder).Append(count));
 }
 
@@ -156,8 +166,8 @@ Status AppendDateOrTime(arrow::ArrayBuilder& builder, ValueClass value_class, st
   auto id = builder.type()->id();
   if (value_class == ValueClass::kDate) {
     if (id == Type::DATE32)
-      return AsResult(static_cast<arrow::Date32Builder&>(builder).Append(
-          static_cast<std::int32_t>(value)));
+      return AsResult(
+          static_cast<arrow::Date32Builder&>(builder).Append(static_cast<std::int32_t>(value)));
     if (id == Type::DATE64)
       return AsResult(static_cast<arrow::Date64Builder&>(builder).Append(value * 86'400'000));
     return DoesNotFit(*builder.type());
@@ -166,8 +176,8 @@ Status AppendDateOrTime(arrow::ArrayBuilder& builder, ValueClass value_class, st
   auto per = 1'000'000'000 / PerSecond(static_cast<const arrow::TimeType&>(*builder.type()).unit());
   if (value % per != 0) return DoesNotFit(*builder.type());
   if (id == Type::TIME32)
-    return AsResult(static_cast<arrow::Time32Builder&>(builder).Append(
-        static_cast<std::int32_t>(value / per)));
+    return AsResult(
+        static_cast<arrow::Time32Builder&>(builder).Append(static_cast<std::int32_t>(value / per)));
   return AsResult(static_cast<arrow::Time64Builder&>(builder).Append(value / per));
 }
 

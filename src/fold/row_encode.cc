@@ -14,7 +14,8 @@
 namespace tidemark {
 namespace {
 
-// A run ends here, so that what is held beside a batch does not grow with it; one row may be larger.
+// A run ends here, so that what is held beside a batch does not grow with it; one row may be
+// larger.
 constexpr std::uint64_t kRunBytes = 512 << 10;
 // What a run leaves allocated for the next ones.
 constexpr std::size_t kKeptBytes = 4 << 20;
@@ -29,16 +30,16 @@ char* Put(char* out, T value) {
   return out + sizeof value;
 }
 
-// The accessors below give the bytes of values that are not null: Size(i) and Write(out, i), i counted
-// from the array's own first value.
+// The accessors below give the bytes of values that are not null: Size(i) and Write(out, i), i
+// counted from the array's own first value.
 
 struct BoolValues {
   const std::uint8_t* bits;
   std::int64_t offset;
   std::size_t Size(std::int64_t) const { return 1; }
   char* Write(char* out, std::int64_t i) const {
-    return Put(out, arrow::bit_util::GetBit(bits, offset + i) ? ValueClass::kTrue
-                                                              : ValueClass::kFalse);
+    return Put(out,
+               arrow::bit_util::GetBit(bits, offset + i) ? ValueClass::kTrue : ValueClass::kFalse);
   }
 };
 
@@ -165,12 +166,10 @@ struct DictionaryValues {
     return index;
   }
   bool IsNull(std::int64_t index) const {
-    return dictionary->buffers[0] && !arrow::bit_util::GetBit(dictionary->buffers[0]->data(),
-                                                              dictionary->offset + index);
+    return dictionary->buffers[0] &&
+           !arrow::bit_util::GetBit(dictionary->buffers[0]->data(), dictionary->offset + index);
   }
-  std::size_t Size(std::int64_t i) const {
-    return IsNull(Index(i)) ? 1 : values.Size(Index(i));
-  }
+  std::size_t Size(std::int64_t i) const { return IsNull(Index(i)) ? 1 : values.Size(Index(i)); }
   char* Write(char* out, std::int64_t i) const {
     return IsNull(Index(i)) ? Put(out, ValueClass::kNull) : values.Write(out, Index(i));
   }
@@ -199,11 +198,16 @@ Status VisitVariable(const arrow::ArrayData& data, const F& f) {
     return {};
   };
   switch (data.type->id()) {
-    case Type::STRING: return visit(ValueClass::kText, ValuesOf<std::int32_t>(data));
-    case Type::LARGE_STRING: return visit(ValueClass::kText, ValuesOf<std::int64_t>(data));
-    case Type::BINARY: return visit(ValueClass::kBytes, ValuesOf<std::int32_t>(data));
-    case Type::LARGE_BINARY: return visit(ValueClass::kBytes, ValuesOf<std::int64_t>(data));
-    default: return NoBytes(*data.type);
+    case Type::STRING:
+      return visit(ValueClass::kText, ValuesOf<std::int32_t>(data));
+    case Type::LARGE_STRING:
+      return visit(ValueClass::kText, ValuesOf<std::int64_t>(data));
+    case Type::BINARY:
+      return visit(ValueClass::kBytes, ValuesOf<std::int32_t>(data));
+    case Type::LARGE_BINARY:
+      return visit(ValueClass::kBytes, ValuesOf<std::int64_t>(data));
+    default:
+      return NoBytes(*data.type);
   }
 }
 
@@ -222,17 +226,21 @@ void VisitInstants(const arrow::ArrayData& data, ValueClass value_class, arrow::
                    const F& f) {
   auto values = ValuesOf<std::int64_t>(data);
   switch (unit) {
-    case arrow::TimeUnit::SECOND: return f(InstantValues<1>{value_class, values});
-    case arrow::TimeUnit::MILLI: return f(InstantValues<1'000>{value_class, values});
-    case arrow::TimeUnit::MICRO: return f(InstantValues<1'000'000>{value_class, values});
-    case arrow::TimeUnit::NANO: return f(InstantValues<1'000'000'000>{value_class, values});
+    case arrow::TimeUnit::SECOND:
+      return f(InstantValues<1>{value_class, values});
+    case arrow::TimeUnit::MILLI:
+      return f(InstantValues<1'000>{value_class, values});
+    case arrow::TimeUnit::MICRO:
+      return f(InstantValues<1'000'000>{value_class, values});
+    case arrow::TimeUnit::NANO:
+      return f(InstantValues<1'000'000'000>{value_class, values});
   }
 }
 
 template <class F>
 Status VisitTimes(const arrow::ArrayData& data, const F& f) {
-  using arrow::Type;
   using arrow::TimeUnit;
+  using arrow::Type;
   const auto& type = *data.type;
   switch (type.id()) {
     case Type::DATE32:
@@ -292,16 +300,28 @@ Status VisitColumn(const arrow::ArrayData& data, const F& f) {
     case Type::BOOL:
       f(BoolValues{data.buffers[1] ? data.buffers[1]->data() : nullptr, data.offset});
       return {};
-    case Type::INT8: return integers(ValuesOf<std::int8_t>(data));
-    case Type::INT16: return integers(ValuesOf<std::int16_t>(data));
-    case Type::INT32: return integers(ValuesOf<std::int32_t>(data));
-    case Type::INT64: return integers(ValuesOf<std::int64_t>(data));
-    case Type::UINT8: return integers(ValuesOf<std::uint8_t>(data));
-    case Type::UINT16: return integers(ValuesOf<std::uint16_t>(data));
-    case Type::UINT32: return integers(ValuesOf<std::uint32_t>(data));
-    case Type::UINT64: return integers(ValuesOf<std::uint64_t>(data));
-    case Type::FLOAT: f(RealValues<float>{ValuesOf<float>(data)}); return {};
-    case Type::DOUBLE: f(RealValues<double>{ValuesOf<double>(data)}); return {};
+    case Type::INT8:
+      return integers(ValuesOf<std::int8_t>(data));
+    case Type::INT16:
+      return integers(ValuesOf<std::int16_t>(data));
+    case Type::INT32:
+      return integers(ValuesOf<std::int32_t>(data));
+    case Type::INT64:
+      return integers(ValuesOf<std::int64_t>(data));
+    case Type::UINT8:
+      return integers(ValuesOf<std::uint8_t>(data));
+    case Type::UINT16:
+      return integers(ValuesOf<std::uint16_t>(data));
+    case Type::UINT32:
+      return integers(ValuesOf<std::uint32_t>(data));
+    case Type::UINT64:
+      return integers(ValuesOf<std::uint64_t>(data));
+    case Type::FLOAT:
+      f(RealValues<float>{ValuesOf<float>(data)});
+      return {};
+    case Type::DOUBLE:
+      f(RealValues<double>{ValuesOf<double>(data)});
+      return {};
     case Type::FIXED_SIZE_BINARY:
     case Type::DECIMAL32:
     case Type::DECIMAL64:
@@ -363,26 +383,49 @@ Status WriteColumn(const arrow::ArrayData* data, std::int64_t begin, char* bytes
 ValueClass ClassOf(const arrow::DataType& type) {
   using arrow::Type;
   switch (type.id()) {
-    case Type::BOOL: return ValueClass::kTrue;
-    case Type::INT8: case Type::INT16: case Type::INT32: case Type::INT64:
-    case Type::UINT8: case Type::UINT16: case Type::UINT32: case Type::UINT64:
+    case Type::BOOL:
+      return ValueClass::kTrue;
+    case Type::INT8:
+    case Type::INT16:
+    case Type::INT32:
+    case Type::INT64:
+    case Type::UINT8:
+    case Type::UINT16:
+    case Type::UINT32:
+    case Type::UINT64:
       return ValueClass::kInteger;
-    case Type::FLOAT: case Type::DOUBLE: return ValueClass::kReal;
-    case Type::STRING: case Type::LARGE_STRING: return ValueClass::kText;
-    case Type::BINARY: case Type::LARGE_BINARY: case Type::FIXED_SIZE_BINARY:
+    case Type::FLOAT:
+    case Type::DOUBLE:
+      return ValueClass::kReal;
+    case Type::STRING:
+    case Type::LARGE_STRING:
+      return ValueClass::kText;
+    case Type::BINARY:
+    case Type::LARGE_BINARY:
+    case Type::FIXED_SIZE_BINARY:
       return ValueClass::kBytes;
-    case Type::DECIMAL32: case Type::DECIMAL64: case Type::DECIMAL128: case Type::DECIMAL256:
+    case Type::DECIMAL32:
+    case Type::DECIMAL64:
+    case Type::DECIMAL128:
+    case Type::DECIMAL256:
       return ValueClass::kDecimal;
-    case Type::DATE32: case Type::DATE64: return ValueClass::kDate;
-    case Type::TIME32: case Type::TIME64: return ValueClass::kTime;
-    case Type::TIMESTAMP: return ValueClass::kTimestamp;
-    case Type::DURATION: return ValueClass::kDuration;
+    case Type::DATE32:
+    case Type::DATE64:
+      return ValueClass::kDate;
+    case Type::TIME32:
+    case Type::TIME64:
+      return ValueClass::kTime;
+    case Type::TIMESTAMP:
+      return ValueClass::kTimestamp;
+    case Type::DURATION:
+      return ValueClass::kDuration;
     case Type::DICTIONARY: {
       auto value_class = ClassOf(*static_cast<const arrow::DictionaryType&>(type).value_type());
       bool has_bytes = value_class == ValueClass::kText || value_class == ValueClass::kBytes;
       return has_bytes ? value_class : ValueClass::kNull;
     }
-    default: return ValueClass::kNull;
+    default:
+      return ValueClass::kNull;
   }
 }
 
@@ -419,8 +462,8 @@ Result<bool> RowEncoder::Next() {
   while (end_ < batch_rows_) {
     auto size = sizes_[Index(end_)];
     if (size > std::numeric_limits<std::uint32_t>::max())
-      return Fail(ErrorKind::kUnsupported, "a row of " + std::to_string(size) +
-                                               " bytes cannot be compared");
+      return Fail(ErrorKind::kUnsupported,
+                  "a row of " + std::to_string(size) + " bytes cannot be compared");
     if (end_ > begin_ && total + size > kRunBytes) break;
     ends_.push_back(total);
     total += size;

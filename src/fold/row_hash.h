@@ -12,8 +12,8 @@ struct Hash128 {
   bool operator==(const Hash128&) const = default;
 };
 
-// A keyed 128-bit hash: equal hashes stand for equal bytes, and whoever writes rows cannot make them
-// collide, as each fold has a secret of its own. Thread-safe.
+// A keyed 128-bit hash: equal hashes stand for equal bytes, and whoever writes rows cannot make
+// them collide, as each fold has a secret of its own. Thread-safe.
 class RowHash {
  public:
   explicit RowHash(Random& random);

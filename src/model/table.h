@@ -36,12 +36,12 @@ struct Table {
   std::vector<Column> columns;
   std::vector<std::string> key;  // in key order; empty: none, changes cannot be followed
   std::int64_t estimated_rows = 0;
-  std::string fingerprint;             // of all that, when it changes, means schema_changed
-  std::vector<std::string> warnings;   // sentences for people
+  std::string fingerprint;            // of all that, when it changes, means schema_changed
+  std::vector<std::string> warnings;  // sentences for people
 };
 
-// How far a table was read. Versions of one incarnation are ordered; a table that was re-created has
-// another incarnation; a database that was restored has another nonce at the same version.
+// How far a table was read. Versions of one incarnation are ordered; a table that was re-created
+// has another incarnation; a database that was restored has another nonce at the same version.
 struct Position {
   std::int64_t version = 0;
   std::string incarnation;

@@ -56,7 +56,8 @@ class ObjectStore {
   // Where it is, for people and paths in views: a folder or a URL without secrets.
   virtual std::string Location() const = 0;
 
-  // Large objects, in two steps that survive a crash between them. `owner` (a run id: letters, digits,
+  // Large objects, in two steps that survive a crash between them. `owner` (a run id: letters,
+  // digits,
   // '-') becomes part of the token, so that two runs never write the same bytes.
   virtual Result<std::unique_ptr<Upload>> StartUpload(std::string_view key,
                                                       std::string_view owner) = 0;
@@ -98,6 +99,7 @@ struct StoreKind {
 std::span<const StoreKind> StoreKinds();
 
 // `text`: a folder, file:PATH, or a URL of a registered scheme. kInvalid: no such scheme.
-Result<std::unique_ptr<ObjectStore>> OpenStore(const std::string& text, const StoreOptions& options);
+Result<std::unique_ptr<ObjectStore>> OpenStore(const std::string& text,
+                                               const StoreOptions& options);
 
 }  // namespace tidemark

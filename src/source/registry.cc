@@ -36,7 +36,8 @@ Result<std::unique_ptr<Source>> OpenSource(const std::string& text, const Source
   for (const auto& kind : kKinds) {
     if (kind.scheme == scheme) return kind.open(text.substr(scheme.size() + 1), options);
   }
-  return Fail(ErrorKind::kInvalid, text + ": there is no kind of source named " + std::string(scheme),
+  return Fail(ErrorKind::kInvalid,
+              text + ": there is no kind of source named " + std::string(scheme),
               "use PATH or sqlite:PATH");
 }
 

@@ -13,9 +13,9 @@ namespace tidemark {
 
 // What became of the history that a stored position belongs to.
 enum class History {
-  kSame,           // changes since the position can be asked for, if it is not below the minimum
-  kRecreated,      // another table of the same name, or its tracking was lost and set up again
-  kRestored,       // the database went back to an older copy of itself
+  kSame,       // changes since the position can be asked for, if it is not below the minimum
+  kRecreated,  // another table of the same name, or its tracking was lost and set up again
+  kRestored,   // the database went back to an older copy of itself
   kTruncated,
   kSchemaChanged,  // tracked, but no longer in the way the position relies on
 };
@@ -26,14 +26,14 @@ struct TableStatus {
   Position current;
   std::optional<std::int64_t> min_valid_version;  // nullopt: changes are not tracked
   History history = History::kSame;
-  std::string untracked_because;    // for people; empty when tracked
-  std::string unsupported_because;  // not empty: the table cannot be landed at all, and why
+  std::string untracked_because;       // for people; empty when tracked
+  std::string unsupported_because;     // not empty: the table cannot be landed at all, and why
   std::int64_t retention_seconds = 0;  // how long changes are kept; 0: unknown or forever
 };
 
 // What a run is about to read of one table.
 struct ReadPlan {
-  Table table;                               // with the column types to read as
+  Table table;                                // with the column types to read as
   std::optional<std::int64_t> since_version;  // nullopt: all rows
 };
 
@@ -42,16 +42,16 @@ struct Slice {
   std::string token;
 };
 
-// One state of the whole database, until destroyed. Thread-safe; each stream is used by one thread at a
-// time and must be destroyed before the snapshot.
+// One state of the whole database, until destroyed. Thread-safe; each stream is used by one thread
+// at a time and must be destroyed before the snapshot.
 class Snapshot {
  public:
   virtual ~Snapshot() = default;
   // kNotFound: no such table in this state. `last`: how far the table was read before; the source
   // checks that its history still has that point.
   virtual Result<TableStatus> Inspect(const TableName& name, const Position* last) = 0;
-  // Once, after Inspect and before any reading: what will be read. A source that must not stay in the
-  // way of writers makes it safe here (a private copy, a spool) and lets go of the database.
+  // Once, after Inspect and before any reading: what will be read. A source that must not stay in
+  // the way of writers makes it safe here (a private copy, a spool) and lets go of the database.
   virtual Status Prepare(std::span<const ReadPlan> plans) = 0;
   // Slices cover each row once, in key order where there is a key. At least one.
   virtual Result<std::vector<Slice>> Split(const Table& table, std::int64_t target_rows) = 0;
@@ -60,9 +60,9 @@ class Snapshot {
   // Net changes after `version`, ChangeSchema(table): a D has only the key, other columns are null.
   virtual Result<std::unique_ptr<BatchStream>> Changes(const Table& table,
                                                        std::int64_t version) = 0;
-  // After a stream of this table failed with kMisfit: looks at every value and gives the table with the
-  // narrowest columns that hold them all (never narrower than asked), its key empty when the key
-  // cannot serve. Then everything of the table is read again with that.
+  // After a stream of this table failed with kMisfit: looks at every value and gives the table with
+  // the narrowest columns that hold them all (never narrower than asked), its key empty when the
+  // key cannot serve. Then everything of the table is read again with that.
   virtual Result<Table> Refit(const Table& table) = 0;
 };
 
@@ -78,16 +78,17 @@ class Source {
 
 // How a source is opened; a scheme takes what it knows.
 struct SourceOptions {
-  std::string database;        // the name used in paths; empty: from the location
-  std::string temp_dir;        // for private copies and spools
+  std::string database;  // the name used in paths; empty: from the location
+  std::string temp_dir;  // for private copies and spools
   std::int64_t lock_timeout_ms = 10'000;
   std::int64_t batch_rows = 16'384;
   std::int64_t batch_bytes = 4 << 20;  // a batch ends at whichever comes first
   std::int64_t memory_bytes = 128 << 20;
-  int readers = 2;             // streams that will be read at once
-  // How much a snapshot may make the source's write-ahead log grow before it moves to a private copy.
+  int readers = 2;  // streams that will be read at once
+  // How much a snapshot may make the source's write-ahead log grow before it moves to a private
+  // copy.
   std::int64_t wal_budget_bytes = 64 << 20;
-  std::stop_token stop;        // asked for between batches: kCancelled
+  std::stop_token stop;  // asked for between batches: kCancelled
 };
 
 // One entry per kind of source in source/registry.cc: `location` is what follows `scheme:`.

@@ -20,18 +20,18 @@ enum class Action {
 struct Decision {
   Action action = Action::kNothing;
   Reason reason = Reason::kNoChanges;
-  Table table;                         // with the column types to read as
-  bool lands_deletes = false;          // of keys that were landed and are gone
-  bool replaces_older_files = false;   // this run's files are the table
-  std::optional<Error> error;          // set: the table fails with it
+  Table table;                        // with the column types to read as
+  bool lands_deletes = false;         // of keys that were landed and are gone
+  bool replaces_older_files = false;  // this run's files are the table
+  std::optional<Error> error;         // set: the table fails with it
 };
 
 // The table of cases of design.md section 6 and rules.md 3-6; pure. `state`: what is landed.
 Decision Decide(Mode mode, const LandedState& state, const TableStatus& status,
                 const LandedConfig& config);
 
-// `table` as the source promises it, with the types of what is landed where the same column of the same
-// declared type is wider there: types never narrow.
+// `table` as the source promises it, with the types of what is landed where the same column of the
+// same declared type is wider there: types never narrow.
 Table WithLandedTypes(const Table& table, const LandedState& state);
 
 }  // namespace tidemark

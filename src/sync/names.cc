@@ -24,9 +24,9 @@ std::string_view Name(Mode mode) { return kModes[static_cast<std::size_t>(mode)]
 
 std::string_view Name(Reason reason) {
   constexpr std::string_view kNames[] = {
-      "first_load", "mode_full", "changes",   "no_changes",     "no_tracking",    "expired",
-      "recreated",  "restored",  "truncated", "schema_changed", "config_changed", "key_changed",
-      "widened"};
+      "first_load",     "mode_full",   "changes",  "no_changes", "no_tracking",
+      "expired",        "recreated",   "restored", "truncated",  "schema_changed",
+      "config_changed", "key_changed", "widened"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 

@@ -107,8 +107,8 @@ Result<RunResources> MakeResources(const SyncOptions& options) {
     return Fail(ErrorKind::kInvalid, "format \"" + options.format + "\" is not known",
                 "allowed: per_table");
   resources.format = TRY(FindFormat("parquet"));
-  resources.workers =
-      options.workers > 0 ? options.workers
+  resources.workers = options.workers > 0
+                          ? options.workers
                           : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   resources.pool = std::make_unique<WorkerPool>(resources.workers);
   resources.encoding = options.encoding;

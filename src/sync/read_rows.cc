@@ -7,7 +7,8 @@
 namespace tidemark {
 namespace {
 
-// Rows of a slice: large enough that opening one costs nothing, small enough that lanes end together.
+// Rows of a slice: large enough that opening one costs nothing, small enough that lanes end
+// together.
 constexpr std::int64_t kSliceRows = 250'000;
 
 }  // namespace
@@ -25,7 +26,8 @@ Status ReadSlices(const RunContext& context, const Table& table, const std::vect
   std::atomic<std::size_t> next = 0;
   std::atomic<bool> has_failed = false;
   auto run_lane = [&]() -> Status {
-    // A lane that another one's failure stops says nothing of its own: the first failure is the reason.
+    // A lane that another one's failure stops says nothing of its own: the first failure is the
+    // reason.
     if (has_failed || next >= slices.size()) return {};
     auto read = [&]() -> Status {
       auto lane = make_lane();

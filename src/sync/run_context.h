@@ -20,8 +20,8 @@ Result<RunResources> MakeResources(const SyncOptions& options);
 // 20261121T112805123456Z-0123456789abcdef
 std::string NewRunId(const SyncOptions& options);
 
-// Whether a table needs a write: not when it is idle, unless a dead run's commit is to be finished or
-// its watermark is to be renewed before its changes expire (rules.md 17).
+// Whether a table needs a write: not when it is idle, unless a dead run's commit is to be finished
+// or its watermark is to be renewed before its changes expire (rules.md 17).
 bool NeedsTurn(const SyncOptions& options, const SurveyedTable& table);
 
 }  // namespace tidemark

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <unordered_map>
 
-
 namespace tidemark {
 namespace {
 
@@ -22,9 +21,10 @@ std::vector<TableLayout> Layouts(const std::vector<TableName>& names) {
   layouts.reserve(names.size());
   for (const auto& name : names) {
     const auto& siblings = by_folded_part[Folded(PathPart(name.name))];
-    layouts.push_back({name,
-                       {PathPart(name.database), PathPart(name.schema),
-                        siblings.size() > 1 ? PathPart(name.name, siblings) : PathPart(name.name)}});
+    layouts.push_back(
+        {name,
+         {PathPart(name.database), PathPart(name.schema),
+          siblings.size() > 1 ? PathPart(name.name, siblings) : PathPart(name.name)}});
   }
   return layouts;
 }
@@ -83,12 +83,13 @@ Status CheckIdentity(const Survey& survey, const SyncOptions& options) {
   if (options.adopts_moved_source) return {};
   for (const auto& table : survey.tables)
     if (table.state.is_loaded && !IsSameSource(table.state.source_identity, survey.source_identity))
-      return Fail(ErrorKind::kInvalid,
-                  "the destination holds table " + Display(table.layout.name) + " of database \"" +
-                      table.layout.name.database + "\" from another source (" +
-                      table.state.source_identity + ")",
-                  "give this one a name of its own with --database NAME, or, if the file was moved, "
-                  "take over with --adopt");
+      return Fail(
+          ErrorKind::kInvalid,
+          "the destination holds table " + Display(table.layout.name) + " of database \"" +
+              table.layout.name.database + "\" from another source (" +
+              table.state.source_identity + ")",
+          "give this one a name of its own with --database NAME, or, if the file was moved, "
+          "take over with --adopt");
   return {};
 }
 
@@ -143,13 +144,15 @@ void DecideTable(Snapshot& snapshot, const SyncOptions& options, SurveyedTable& 
     return;
   }
   auto mode = options.mode;
-  if (auto it = options.table_modes.find(Display(table.layout.name)); it != options.table_modes.end())
+  if (auto it = options.table_modes.find(Display(table.layout.name));
+      it != options.table_modes.end())
     mode = it->second;
   table.decision = Decide(mode, table.state, *table.status, ConfigOf(options));
   if (table.decision.error) return fail(*table.decision.error);
   const auto& decision = table.decision;
   report.reason = decision.reason;
-  report.is_incremental = decision.action != Action::kLoad && decision.action != Action::kCompareOrLoad;
+  report.is_incremental =
+      decision.action != Action::kLoad && decision.action != Action::kCompareOrLoad;
   report.version = table.status->current.version;
   if (table.state.is_loaded) report.since_version = table.state.position.version;
 }
@@ -167,7 +170,9 @@ bool IsSameSource(std::string_view a, std::string_view b) {
   return a_id != "-" && b_id != "-" ? a_id == b_id : a_location == b_location;
 }
 
-LandedConfig ConfigOf(const SyncOptions& options) { return {.format = options.format, .fingerprint = {}}; }
+LandedConfig ConfigOf(const SyncOptions& options) {
+  return {.format = options.format, .fingerprint = {}};
+}
 
 Error OfTable(const TableName& name, Error error) {
   auto prefix = "table " + Display(name);

@@ -31,7 +31,8 @@ struct Survey {
 Result<Survey> LookAround(Source& source, ObjectStore& store, WorkerPool& pool,
                           const SyncOptions& options);
 
-// "<id or -> <location>" of two looks at one database: the ids where both have one, else the locations.
+// "<id or -> <location>" of two looks at one database: the ids where both have one, else the
+// locations.
 bool IsSameSource(std::string_view a, std::string_view b);
 
 // What decisions compare with LandedState::config.

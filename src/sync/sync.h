@@ -22,8 +22,19 @@ std::string_view Name(Mode mode);
 
 // Why a table is read in the way it is; Name() spells it as `sync --json` does.
 enum class Reason {
-  kFirstLoad, kModeFull, kChanges, kNoChanges, kNoTracking, kExpired, kRecreated, kRestored,
-  kTruncated, kSchemaChanged, kConfigChanged, kKeyChanged, kWidened
+  kFirstLoad,
+  kModeFull,
+  kChanges,
+  kNoChanges,
+  kNoTracking,
+  kExpired,
+  kRecreated,
+  kRestored,
+  kTruncated,
+  kSchemaChanged,
+  kConfigChanged,
+  kKeyChanged,
+  kWidened
 };
 std::string_view Name(Reason reason);
 
@@ -31,18 +42,18 @@ std::string_view Name(Reason reason);
 struct SyncOptions {
   std::vector<std::string> include, exclude;  // globs over schema.table; no include: all
   Mode mode = Mode::kFullIncremental;
-  std::map<std::string, Mode> table_modes;    // by "schema.table", instead of `mode`
+  std::map<std::string, Mode> table_modes;  // by "schema.table", instead of `mode`
   std::string format = "per_table";
   FormatOptions encoding;
   std::int64_t max_rows_per_file = 10'000'000;
-  int workers = 0;                    // 0: cores
+  int workers = 0;  // 0: cores
   std::int64_t memory_bytes = 128 << 20;
-  std::string temp_dir;               // empty: TMPDIR, else the destination's own on disk
-  bool adopts_moved_source = false;   // --adopt
+  std::string temp_dir;              // empty: TMPDIR, else the destination's own on disk
+  bool adopts_moved_source = false;  // --adopt
   std::stop_token stop;
   Clock* clock = &SystemClock();
   Random* random = &SystemRandom();
-  Progress* progress = nullptr;       // may be null
+  Progress* progress = nullptr;  // may be null
 };
 
 // Where private copies and partitions go: what was asked for, else TMPDIR, else a folder of the
@@ -75,7 +86,8 @@ struct SyncReport {
 };
 
 // Lands every chosen table. An error: nothing could be done at all (source or store unusable, all
-// locked); else each table's outcome is in the report. kCancelled when stopped: what was committed stays.
+// locked); else each table's outcome is in the report. kCancelled when stopped: what was committed
+// stays.
 Result<SyncReport> Sync(Source& source, ObjectStore& store, const SyncOptions& options);
 
 // What Sync would do; writes nothing. `rows` are estimates for loads, -1 where unknown.
@@ -101,10 +113,10 @@ struct StatusTable {
   TableName name;
   std::int64_t version = 0, live_rows = 0, live_files = 0;
   std::string last_mode, last_reason, last_run_id;
-  std::int64_t last_run_us = 0;        // when it last landed something
-  std::int64_t checked_us = 0;         // when it was last known to be in step
+  std::int64_t last_run_us = 0;            // when it last landed something
+  std::int64_t checked_us = 0;             // when it was last known to be in step
   std::optional<std::int64_t> expires_us;  // when changes since the watermark begin to be lost
-  std::optional<Error> error;          // the state cannot be read
+  std::optional<Error> error;              // the state cannot be read
 };
 // From the destination alone.
 Result<std::vector<StatusTable>> ReadStatus(ObjectStore& store);

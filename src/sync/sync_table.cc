@@ -33,7 +33,8 @@ class TableRun {
   Status Run() {
     auto done = ReadWidening();
     if (!done) {
-      // Nothing was committed, so what was sealed can go at once; what cannot is swept by the next run.
+      // Nothing was committed, so what was sealed can go at once; what cannot is swept by the next
+      // run.
       static_cast<void>(landing_.DiscardSealed().has_value());
       return done;
     }
@@ -148,12 +149,13 @@ TableFiles TableRun::NewFiles(bool is_one_lane) {
 Result<std::unique_ptr<Fold>> TableRun::OpenFold(FoldUse use) {
   auto fold = TRY(Fold::Open(context_.store, table_.layout, landing_.state(), rows_as_,
                              use == FoldUse::kChangedRows,
-                    {.memory_bytes = context_.fold_memory_bytes,
-                     .temp_dir = context_.temp_dir,
-                     .stop = context_.options.stop,
-                     .compares_rows = use != FoldUse::kGoneKeys}));
+                             {.memory_bytes = context_.fold_memory_bytes,
+                              .temp_dir = context_.temp_dir,
+                              .stop = context_.options.stop,
+                              .compares_rows = use != FoldUse::kGoneKeys}));
   for (const auto& file : fold->missing_files())
-    report_.warnings.push_back("landed file " + file + " is gone; --mode full lands its rows again");
+    report_.warnings.push_back("landed file " + file +
+                               " is gone; --mode full lands its rows again");
   return fold;
 }
 
@@ -313,8 +315,8 @@ Status TableRun::Commit() {
 
 // A state that changed since the survey means that someone else has been here.
 Result<Landing> TakeAsSurveyed(const RunContext& context, const SurveyedTable& table) {
-  auto landing = TRY(Landing::Take(context.store, table.layout, context.run_id,
-                                   *context.options.clock));
+  auto landing =
+      TRY(Landing::Take(context.store, table.layout, context.run_id, *context.options.clock));
   if (landing.state().epoch != table.state.epoch + 1 ||
       !(landing.state().position == table.state.position))
     return Fail(ErrorKind::kConflict, "another run landed it in the meantime",
@@ -337,8 +339,8 @@ bool NeedsTurn(const SyncOptions& options, const SurveyedTable& table) {
   if (table.decision.action != Action::kNothing) return true;
   if (!state.pending.empty() || !state.remove.empty()) return true;
   if (options.adopts_moved_source) return true;  // to note the source's new place
-  return state.retention_seconds > 0 && options.clock->NowUs() - state.landed_at_us >
-                                            state.retention_seconds * 1'000'000 / 4;
+  return state.retention_seconds > 0 &&
+         options.clock->NowUs() - state.landed_at_us > state.retention_seconds * 1'000'000 / 4;
 }
 
 Result<std::unique_ptr<AdvisoryLock>> LockTable(ObjectStore& store, SurveyedTable& table) {
@@ -357,7 +359,8 @@ void SyncTable(const RunContext& context, SurveyedTable& table) {
   if (progress) progress->Began(table.layout.name, table.decision.table.estimated_rows);
   auto done = CatchAll([&] { return Run(context, table, began_us); });
   report.duration_us = clock.MonotonicUs() - began_us;
-  if (done && report.rows == 0 && report.is_incremental && (report.reason == Reason::kChanges || report.reason == Reason::kNoTracking))
+  if (done && report.rows == 0 && report.is_incremental &&
+      (report.reason == Reason::kChanges || report.reason == Reason::kNoTracking))
     report.reason = Reason::kNoChanges;
   if (!done) {
     // Another run has the table: it is looked after.

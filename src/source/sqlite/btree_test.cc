@@ -133,7 +133,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Differential,
                                            Shape{65536, true, true, 8}, Shape{2048, false, true, 9},
                                            Shape{32768, true, false, 10}));
 
-// A clean close leaves no write-ahead log: then the index knows no page size, and the file is the state.
+// A clean close leaves no write-ahead log: then the index knows no page size, and the file is the
+// state.
 TEST(PageRows, DatabaseWithAnEmptyLog) {
   Scratch scratch;
   scratch.Execute("pragma journal_mode = wal; create table t(x); insert into t values (1), (2)");

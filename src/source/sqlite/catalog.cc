@@ -58,9 +58,9 @@ Result<CatalogReader> CatalogReader::Make(Connection& connection, const std::str
       "select name, sql, rootpage, rowid from main.sqlite_schema where type = 'table'" + filter +
       " order by name"));
   if (only_name) TRY(reader.tables_.Bind(1, std::string_view(*only_name)));
-  reader.columns_ = TRY(connection.Prepare(
-      "select name, type, \"notnull\", dflt_value, pk, hidden from "
-      "pragma_table_xinfo(?1, 'main')"));
+  reader.columns_ =
+      TRY(connection.Prepare("select name, type, \"notnull\", dflt_value, pk, hidden from "
+                             "pragma_table_xinfo(?1, 'main')"));
   reader.indexes_ = TRY(connection.Prepare(
       "select name, origin, partial from pragma_index_list(?1, 'main') where \"unique\" order by "
       "name"));
@@ -205,7 +205,8 @@ Result<std::optional<CatalogTable>> CatalogReader::ReadTable(const Statement& ro
   TRY(ReadIndexes(table));
   if (!table.is_without_rowid) {
     table.rowid_name = NameOfRowid(table);
-    // Any other primary key of a rowid table has an index of its own (INTEGER PRIMARY KEY DESC too).
+    // Any other primary key of a rowid table has an index of its own (INTEGER PRIMARY KEY DESC
+    // too).
     bool has_key_index = std::any_of(table.unique_indexes.begin(), table.unique_indexes.end(),
                                      [](auto& index) { return index.is_primary_key; });
     if (table.key.size() == 1 && !has_key_index) table.rowid_alias = table.key[0];

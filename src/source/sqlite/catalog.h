@@ -25,7 +25,7 @@ struct UniqueIndex {
   std::string sql;  // empty for automatic ones (UNIQUE and PRIMARY KEY in the table)
   bool is_primary_key = false, is_partial = false;
   struct Term {
-    std::string column;     // empty: an expression, see sql
+    std::string column;  // empty: an expression, see sql
     std::string collation;
   };
   std::vector<Term> terms;
@@ -35,13 +35,13 @@ struct CatalogTable {
   std::string name;
   std::string sql;
   enum class Kind { kOrdinary, kVirtual } kind = Kind::kOrdinary;
-  std::int64_t root_page = 0;      // 0: virtual
-  std::int64_t schema_rowid = 0;   // in sqlite_schema: grows when the table is made again
+  std::int64_t root_page = 0;     // 0: virtual
+  std::int64_t schema_rowid = 0;  // in sqlite_schema: grows when the table is made again
   bool is_without_rowid = false, is_strict = false;
   std::vector<CatalogColumn> columns;  // generated ones too, hidden ones of virtual tables not
   std::vector<int> key;                // columns of the primary key, in key order
   std::optional<int> rowid_alias;      // the INTEGER PRIMARY KEY column
-  std::string rowid_name;              // rowid, _rowid_ or oid, unshadowed; empty: none can be named
+  std::string rowid_name;  // rowid, _rowid_ or oid, unshadowed; empty: none can be named
   std::vector<UniqueIndex> unique_indexes;
 };
 

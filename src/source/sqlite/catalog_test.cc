@@ -100,8 +100,9 @@ TEST_F(CatalogTest, TellsTheKey) {
 
 // The order of a key is that of its declaration.
 TEST_F(CatalogTest, TellsTheKeyOfWithoutRowid) {
-  Execute("create table wr(a int, b text collate nocase, c int, primary key(b, a)) "
-          "without rowid, strict");
+  Execute(
+      "create table wr(a int, b text collate nocase, c int, primary key(b, a)) "
+      "without rowid, strict");
   auto table = ReadOne("wr");
   EXPECT_TRUE(table.is_without_rowid);
   EXPECT_TRUE(table.is_strict);

@@ -135,8 +135,8 @@ std::shared_ptr<arrow::DataType> PromisedType(std::string_view declared_type) {
     case Affinity::kReal:
       return arrow::float64();
     default:
-      // DECIMAL(15,2) says that fractions will come, and whole numbers fit a double as well: without
-      // this every table of amounts would be read twice.
+      // DECIMAL(15,2) says that fractions will come, and whole numbers fit a double as well:
+      // without this every table of amounts would be read twice.
       return HasScale(type) ? arrow::float64() : arrow::int64();
   }
 }

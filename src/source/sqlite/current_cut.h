@@ -9,8 +9,8 @@
 
 namespace tidemark::sqlite {
 
-// The cut a snapshot reads from: first of the database itself, later perhaps of a private copy of the
-// same state, which has the same rows on the same pages. Thread-safe.
+// The cut a snapshot reads from: first of the database itself, later perhaps of a private copy of
+// the same state, which has the same rows on the same pages. Thread-safe.
 class CurrentCut {
  public:
   CurrentCut(const SourceOptions& options, std::string path, std::unique_ptr<Cut> first);

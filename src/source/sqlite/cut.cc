@@ -144,7 +144,7 @@ Result<std::optional<Cut::Lease>> Cut::Borrow() {
 }
 
 std::int64_t Cut::LogBytes() const {
-  struct stat info {};
+  struct stat info{};
   // Not through a descriptor: closing one would drop SQLite's locks.
   return ::stat(log_path_.c_str(), &info) == 0 ? info.st_size : 0;
 }

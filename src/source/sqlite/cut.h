@@ -20,16 +20,16 @@ struct CutOptions {
   std::stop_token stop;
 };
 
-// Connections in read transactions that all see one state of a database. Thread-safe; the connections
-// it lends must come back before it is destroyed.
+// Connections in read transactions that all see one state of a database. Thread-safe; the
+// connections it lends must come back before it is destroyed.
 class Cut {
  public:
   // Of the database as others change it. With a write-ahead log every connection is open from the
   // start, as a later one would see a later state. With a rollback journal, or when others commit
   // without a pause, there is the control connection alone, see has_readers.
   // kUnavailable: locked for longer than the time-out.
-  // `control`: a connection to the same file that has read its schema already, which in a database of
-  // thousands of tables takes longer than all else; empty: one is opened.
+  // `control`: a connection to the same file that has read its schema already, which in a database
+  // of thousands of tables takes longer than all else; empty: one is opened.
   static Result<std::unique_ptr<Cut>> OpenLive(const CutOptions& options,
                                                std::optional<Connection> control = {});
   // Of a file that nobody else knows. It is unlinked as soon as every connection has it open.
@@ -67,10 +67,11 @@ class Cut {
   bool is_log() const { return is_log_; }  // a write-ahead log: readers and writers do not meet
   bool is_copy() const { return is_copy_; }
   bool has_readers() const { return !readers_.empty(); }
-  std::int64_t LogBytes() const;           // size of the log file; 0: none
+  std::int64_t LogBytes() const;  // size of the log file; 0: none
 
   // Closes all connections that are not lent, and each other one when it comes back, so that the
-  // database is free of us. Nothing can be borrowed after it. The control connection must not be in use.
+  // database is free of us. Nothing can be borrowed after it. The control connection must not be in
+  // use.
   void EndReading();
   bool has_ended();
 
@@ -95,7 +96,7 @@ class Cut {
   std::vector<std::size_t> free_;  // under mutex_
   bool has_ended_ = false;         // under mutex_
   bool is_log_ = false, is_copy_ = false;
-  bool knows_pages_ = false;          // log_index_ is that of the cut
+  bool knows_pages_ = false;           // log_index_ is that of the cut
   std::optional<LogIndex> log_index_;  // nothing: the file alone is the state
   std::string log_path_;
   std::stop_token stop_;

@@ -67,7 +67,7 @@ std::string HintOf(int code) {
 }
 
 Status CheckPath(const std::string& path, Access access) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(path.c_str(), &info) != 0) {
     if (errno == ENOENT || errno == ENOTDIR)
       return Fail(ErrorKind::kNotFound, path + ": no such file",
@@ -136,8 +136,8 @@ Status Statement::Bind(int index, std::int64_t value) {
 }
 
 Status Statement::Bind(int index, std::string_view text) {
-  int code = sqlite3_bind_text64(raw(), index, text.data(), text.size(), SQLITE_TRANSIENT,
-                                 SQLITE_UTF8);
+  int code =
+      sqlite3_bind_text64(raw(), index, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
   if (code != SQLITE_OK) return Fail(ErrorOf(sqlite3_db_handle(raw()), code));
   return {};
 }
@@ -150,8 +150,9 @@ std::string Statement::Text(int column) const {
 
 namespace {
 
-// SQLite's count of allocated bytes costs a lock per allocation, a quarter of the time that reading a
-// large schema takes; nothing here asks for it. Before SQLite's first use, or it is refused, harmlessly.
+// SQLite's count of allocated bytes costs a lock per allocation, a quarter of the time that reading
+// a large schema takes; nothing here asks for it. Before SQLite's first use, or it is refused,
+// harmlessly.
 void TurnOffMemoryStatistics() {
   static const int kCode = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   static_cast<void>(kCode);
@@ -189,8 +190,8 @@ Status Connection::Execute(const std::string& sql) {
 Result<Statement> Connection::Prepare(std::string_view sql) {
   Statement statement;
   sqlite3_stmt* raw_statement = nullptr;
-  int code = sqlite3_prepare_v2(raw(), sql.data(), static_cast<int>(sql.size()), &raw_statement,
-                                nullptr);
+  int code =
+      sqlite3_prepare_v2(raw(), sql.data(), static_cast<int>(sql.size()), &raw_statement, nullptr);
   if (code != SQLITE_OK) return Fail(ErrorOf(raw(), code));
   statement.statement_.reset(raw_statement);
   return statement;

@@ -67,8 +67,9 @@ std::string UnsupportedBecause(const CatalogTable& catalog) {
   }
   for (std::size_t i = 0; i < catalog.columns.size(); ++i) {
     const auto& name = catalog.columns[i].name;
-    bool is_reserved = name.size() >= kReservedPrefix.size() &&
-                       ::strncasecmp(name.data(), kReservedPrefix.data(), kReservedPrefix.size()) == 0;
+    bool is_reserved =
+        name.size() >= kReservedPrefix.size() &&
+        ::strncasecmp(name.data(), kReservedPrefix.data(), kReservedPrefix.size()) == 0;
     if (is_reserved)
       return "its column \"" + name + "\" has a name that is taken by the columns of a change";
     if (!IsValidUtf8(name))
@@ -99,13 +100,13 @@ Result<std::int64_t> EstimateRows(Connection& connection, const CatalogTable& ca
   auto file_bytes = TRY(connection.QueryInt("pragma main.page_count")).value_or(0) *
                     TRY(connection.QueryInt("pragma main.page_size")).value_or(0);
   // A cell has at least its length, a header and a byte per column's type.
-  auto most = std::max<std::int64_t>(
-      file_bytes / static_cast<std::int64_t>(catalog.columns.size() + 4), 1);
+  auto most =
+      std::max<std::int64_t>(file_bytes / static_cast<std::int64_t>(catalog.columns.size() + 4), 1);
   if (catalog.rowid_name.empty()) return 0;
   auto name = catalog.rowid_name;
-  auto ends = TRY(connection.Prepare(
-      "select (select min(" + name + ") from main." + QuoteIdentifier(catalog.name) +
-      "), (select max(" + name + ") from main." + QuoteIdentifier(catalog.name) + ")"));
+  auto ends = TRY(connection.Prepare("select (select min(" + name + ") from main." +
+                                     QuoteIdentifier(catalog.name) + "), (select max(" + name +
+                                     ") from main." + QuoteIdentifier(catalog.name) + ")"));
   if (!TRY(ends.Step()) || ends.IsNull(0)) return 0;
   auto span = static_cast<std::uint64_t>(ends.Int(1)) - static_cast<std::uint64_t>(ends.Int(0));
   return static_cast<std::int64_t>(std::min(span, static_cast<std::uint64_t>(most) - 1)) + 1;

@@ -46,8 +46,8 @@ pid_t OwnerOf(std::string_view name) {
   return is_ours && owner > 0 ? owner : 0;
 }
 
-// Whether the file system shares the blocks of `from` with `to`. In a child process, because closing a
-// descriptor of the database here would drop the locks that SQLite holds on it.
+// Whether the file system shares the blocks of `from` with `to`. In a child process, because
+// closing a descriptor of the database here would drop the locks that SQLite holds on it.
 bool CloneFile(const char* from, const char* to) {
 #ifdef FICLONE
   pid_t child = ::fork();
@@ -75,10 +75,10 @@ std::unexpected<Error> NoRoom(const std::string& folder, std::int64_t bytes) {
 }
 
 Status CheckRoom(const std::string& folder, std::int64_t bytes) {
-  struct statvfs info {};
+  struct statvfs info{};
   if (::statvfs(folder.c_str(), &info) != 0) return {};  // the copy itself will tell
-  auto free_bytes = static_cast<std::int64_t>(info.f_bavail) *
-                    static_cast<std::int64_t>(info.f_frsize);
+  auto free_bytes =
+      static_cast<std::int64_t>(info.f_bavail) * static_cast<std::int64_t>(info.f_frsize);
   if (free_bytes < bytes) return NoRoom(folder, bytes);
   return {};
 }
@@ -116,12 +116,12 @@ Status CopyByBackup(Connection& source, const TemporaryFile& file, const std::st
 }  // namespace
 
 Result<TemporaryFile> TemporaryFile::Make(const std::string& folder, const std::string& what) {
-  std::string path = folder + "/" + std::string(kPrefix) + std::to_string(::getpid()) + "-" + what +
-                     "-XXXXXX";
+  std::string path =
+      folder + "/" + std::string(kPrefix) + std::to_string(::getpid()) + "-" + what + "-XXXXXX";
   int descriptor = ::mkostemp(path.data(), O_CLOEXEC);
   if (descriptor < 0) {
-    return Fail(KindOfErrno(errno), "folder for temporary files " + folder + ": " +
-                                        std::strerror(errno),
+    return Fail(KindOfErrno(errno),
+                "folder for temporary files " + folder + ": " + std::strerror(errno),
                 "name another folder with --temp-dir");
   }
   ::close(descriptor);

@@ -20,14 +20,15 @@ class MovableStream : public BatchStream {
     if (is_done_) return Batch();
     auto batch = ReadBatch();
     is_done_ = batch && !*batch;
-    // Others may be waiting for the connection, and after an error (a misfit) the reader of the stream
-    // asks for other things first.
+    // Others may be waiting for the connection, and after an error (a misfit) the reader of the
+    // stream asks for other things first.
     if (is_done_ || !batch) Leave();
     return batch;
   }
 
  protected:
-  // To be called by the destructors of what is derived, while its statements still can be finalized.
+  // To be called by the destructors of what is derived, while its statements still can be
+  // finalized.
   void Leave() {
     Close();
     place_.reset();
@@ -133,8 +134,8 @@ class ChangesStream final : public MovableStream {
   ~ChangesStream() override { Leave(); }
 
  private:
-  // What a change is depends on the version that was asked for, so it is asked for again from there;
-  // the order of changes is always the same.
+  // What a change is depends on the version that was asked for, so it is asked for again from
+  // there; the order of changes is always the same.
   Status Reopen(const Cut::Lease& lease) override {
     skipped_.Restart();
     changes_ = TRY(OpenChanges(lease.connection(), catalog_, table_, tracked_, since_version_,

@@ -8,9 +8,9 @@
 
 namespace tidemark::sqlite {
 
-// Both streams keep a connection until their end, and go on in a private copy of the same state, where
-// they stand, when the snapshot moves to one. The cut, the catalog's and the tracked table must outlive
-// them.
+// Both streams keep a connection until their end, and go on in a private copy of the same state,
+// where they stand, when the snapshot moves to one. The cut, the catalog's and the tracked table
+// must outlive them.
 
 // Rows of a slice, in its order: from pages where that can be done, else by SQL.
 Result<std::unique_ptr<BatchStream>> OpenSlice(CurrentCut& cut, const CatalogTable& catalog,

@@ -30,8 +30,7 @@ std::optional<std::string> BytesOfHex(const std::string& hex) {
 // {"i": 5}, {"r": bits of the double}, {"t": hex}, {"b": hex}. Text as hex, as it may be no UTF-8.
 Json JsonOf(const KeyValue& value) {
   if (auto* integer = std::get_if<std::int64_t>(&value)) return {{"i", *integer}};
-  if (auto* real = std::get_if<double>(&value))
-    return {{"r", std::bit_cast<std::int64_t>(*real)}};
+  if (auto* real = std::get_if<double>(&value)) return {{"r", std::bit_cast<std::int64_t>(*real)}};
   if (auto* text = std::get_if<std::string>(&value)) return {{"t", HexOf(*text)}};
   return {{"b", HexOf(std::get<Blob>(value).bytes)}};
 }

@@ -17,8 +17,8 @@ Result<RowRange> ParseToken(const std::string& token);
 // All rows of a table in one go.
 RowRange WholeRange(const CatalogTable& table);
 
-// Boundaries of about `target_rows` rows each, found by walking the rows in key order once. One slice
-// where the rows cannot be more than that, or have no order that SQL can name. kCancelled.
+// Boundaries of about `target_rows` rows each, found by walking the rows in key order once. One
+// slice where the rows cannot be more than that, or have no order that SQL can name. kCancelled.
 Result<std::vector<RowRange>> SplitByWalk(Connection& connection, const CatalogTable& table,
                                           std::int64_t target_rows, const std::stop_token& stop);
 

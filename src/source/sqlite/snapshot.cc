@@ -128,8 +128,9 @@ Result<std::int64_t> SqliteSnapshot::Estimate(Cut& cut, const CatalogTable& cata
   return EstimateRows(cut.control(), catalog);
 }
 
-// With a write-ahead log readers are in nobody's way. Otherwise our lock keeps every writer out, so what
-// will be read is made safe at once: few changes are kept aside, all else is copied as a whole.
+// With a write-ahead log readers are in nobody's way. Otherwise our lock keeps every writer out, so
+// what will be read is made safe at once: few changes are kept aside, all else is copied as a
+// whole.
 Status SqliteSnapshot::Prepare(std::span<const ReadPlan> plans) {
   if (cut_.has_readers()) return {};
   if (TRY(SpoolAll(plans))) {
@@ -160,9 +161,9 @@ Result<std::unique_ptr<Spool>> SqliteSnapshot::SpoolOne(Connection& connection,
                                                         const ReadPlan& plan) const {
   const auto* catalog = TRY(Find(plan.table.name));
   const auto* tracked = TRY(FindTracked(*catalog));
-  auto changes = TRY(OpenChanges(connection, *catalog, plan.table, *tracked, *plan.since_version,
-                                 {.rows = options_.batch_rows, .bytes = options_.batch_bytes},
-                                 options_.stop));
+  auto changes =
+      TRY(OpenChanges(connection, *catalog, plan.table, *tracked, *plan.since_version,
+                      {.rows = options_.batch_rows, .bytes = options_.batch_bytes}, options_.stop));
   auto share = options_.memory_bytes / 8 / static_cast<std::int64_t>(facts_.catalog.size() + 1);
   return Spool::Fill(*changes, options_.temp_dir, std::max(share, kMinSpoolMemoryBytes));
 }
@@ -182,8 +183,8 @@ Result<std::vector<RowRange>> SqliteSnapshot::SplitRows(Cut& cut, const CatalogT
 
 Result<std::vector<Slice>> SqliteSnapshot::Split(const Table& table, std::int64_t target_rows) {
   const auto* catalog = TRY(Find(table.name));
-  auto ranges = TRY(
-      cut_.WithControl([&](Cut& cut) { return SplitRows(cut, *catalog, target_rows); }));
+  auto ranges =
+      TRY(cut_.WithControl([&](Cut& cut) { return SplitRows(cut, *catalog, target_rows); }));
   std::vector<Slice> slices;
   for (const auto& range : ranges) slices.push_back({.token = TokenOf(range)});
   return slices;
@@ -206,15 +207,13 @@ Result<std::unique_ptr<BatchStream>> SqliteSnapshot::Changes(const Table& table,
   }
   const auto* tracked = TRY(FindTracked(*catalog));
   return OpenMovableChanges(
-      cut_,
-      {.catalog = *catalog, .table = table, .tracked = *tracked, .since_version = version},
+      cut_, {.catalog = *catalog, .table = table, .tracked = *tracked, .since_version = version},
       {.rows = options_.batch_rows, .bytes = options_.batch_bytes}, options_.stop);
 }
 
 Result<Table> SqliteSnapshot::Refit(const Table& table) {
   const auto* catalog = TRY(Find(table.name));
-  return cut_.WithControl(
-      [&](Cut& cut) { return sqlite::Refit(cut.control(), *catalog, table); });
+  return cut_.WithControl([&](Cut& cut) { return sqlite::Refit(cut.control(), *catalog, table); });
 }
 
 Result<Facts> ReadFacts(Connection& connection) {
@@ -238,8 +237,8 @@ Result<std::unique_ptr<Snapshot>> OpenSqliteSnapshot(const std::string& path,
                                 .stop = options.stop},
                                std::move(control)));
   auto facts = TRY(ReadFacts(cut->control()));
-  auto snapshot = std::make_unique<SqliteSnapshot>(std::move(cut), std::move(facts), path, database,
-                                                   options);
+  auto snapshot =
+      std::make_unique<SqliteSnapshot>(std::move(cut), std::move(facts), path, database, options);
   FAILPOINT(snapshot_after);
   return snapshot;
 }

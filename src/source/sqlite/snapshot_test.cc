@@ -86,15 +86,22 @@ std::vector<std::int64_t> OneToThousand() {
 // Streams of every kind go on in a private copy, row for row, when the log grows because of us.
 TEST_F(SnapshotTest, MovesToACopyInTheMiddleOfStreams) {
   std::string numbers = kNumbers;
-  file_.Execute("pragma journal_mode = wal;"
-                "create table ids(id integer primary key, tag int, s text);"
-                "insert into ids " + numbers + "select i * 3 - 1500, i, hex(i) from n;"
-                "create table keys(a text collate nocase, b int, tag int, primary key(a, b)) "
-                "without rowid; insert into keys " + numbers + "select 'a', i, i from n;"
-                "create table nameless(rowid blob, _rowid_ blob, oid blob, tag int);"
-                "insert into nameless " + numbers + "select x'00', x'00', x'00', i from n;"
-                "create virtual table words using fts5(tag); insert into words " + numbers +
-                "select i from n");
+  file_.Execute(
+      "pragma journal_mode = wal;"
+      "create table ids(id integer primary key, tag int, s text);"
+      "insert into ids " +
+      numbers +
+      "select i * 3 - 1500, i, hex(i) from n;"
+      "create table keys(a text collate nocase, b int, tag int, primary key(a, b)) "
+      "without rowid; insert into keys " +
+      numbers +
+      "select 'a', i, i from n;"
+      "create table nameless(rowid blob, _rowid_ blob, oid blob, tag int);"
+      "insert into nameless " +
+      numbers +
+      "select x'00', x'00', x'00', i from n;"
+      "create virtual table words using fts5(tag); insert into words " +
+      numbers + "select i from n");
   options_.wal_budget_bytes = 0;
   options_.readers = 4;
   Open();
@@ -105,8 +112,9 @@ TEST_F(SnapshotTest, MovesToACopyInTheMiddleOfStreams) {
     streams.push_back(ReadWhole(Inspect(names[i]).table));
     for (int n = 0; n < 3; ++n) batches[i].push_back(Get(streams[i]->Next()));
   }
-  file_.Execute("update ids set tag = 0; delete from keys; delete from nameless;"
-                "delete from words; drop table keys");
+  file_.Execute(
+      "update ids set tag = 0; delete from keys; delete from nameless;"
+      "delete from words; drop table keys");
   EXPECT_NE(LogIsHeld(), 0);
   for (std::size_t i = 0; i < names.size(); ++i) batches[i].push_back(Get(streams[i]->Next()));
   EXPECT_EQ(LogIsHeld(), 0);
@@ -220,7 +228,8 @@ TEST_F(SnapshotTest, CopiesWhenAChangeDoesNotFit) {
   EXPECT_EQ(test::TextsOf(ReadAll(refitted)).size(), 2u);
 }
 
-// The position of a table moves with its changes, and an idle table says so without being looked at.
+// The position of a table moves with its changes, and an idle table says so without being looked
+// at.
 TEST_F(SnapshotTest, TellsThePosition) {
   file_.Execute("create table t(id integer primary key); create table u(id integer primary key)");
   Open();
@@ -248,12 +257,13 @@ TEST_F(SnapshotTest, TellsThePosition) {
 
 // What a table looks like to the rest of the program.
 TEST_F(SnapshotTest, DescribesTables) {
-  file_.Execute("create table t(b Varchar(10), a INTEGER, c, primary key(a, b));"
-                "create table taken(id int, sys_change_version int);"
-                "create virtual table gone using fts5(x); pragma writable_schema = on;"
-                "update sqlite_schema set sql = replace(sql, 'fts5', 'nosuch') "
-                "where name = 'gone'; pragma writable_schema = reset;"
-                "create table big(id integer primary key, s text)");
+  file_.Execute(
+      "create table t(b Varchar(10), a INTEGER, c, primary key(a, b));"
+      "create table taken(id int, sys_change_version int);"
+      "create virtual table gone using fts5(x); pragma writable_schema = on;"
+      "update sqlite_schema set sql = replace(sql, 'fts5', 'nosuch') "
+      "where name = 'gone'; pragma writable_schema = reset;"
+      "create table big(id integer primary key, s text)");
   file_.Execute(std::string("insert into big ") + kNumbers + "select i * 1000000, i from n");
   Open();
   auto status = Inspect("t");
@@ -359,9 +369,10 @@ TEST_F(OpenTest, TellsThatTheDatabaseIsLocked) {
 TEST_F(OpenTest, TellsThatAJournalMustBeRolledBack) {
   {
     SqliteFile file(path_);
-    file.Execute("create table t(x); insert into t values (zeroblob(100000));"
-                 "pragma cache_size = 1; pragma cache_spill = 1; begin; "
-                 "update t set x = randomblob(100000)");
+    file.Execute(
+        "create table t(x); insert into t values (zeroblob(100000));"
+        "pragma cache_size = 1; pragma cache_spill = 1; begin; "
+        "update t set x = randomblob(100000)");
     std::filesystem::copy_file(path_, folder_.path() + "/dead.db");
     std::filesystem::copy_file(path_ + "-journal", folder_.path() + "/dead.db-journal");
   }
@@ -390,8 +401,9 @@ TEST_F(OpenTest, RemovesWhatDeadProcessesLeft) {
 // Text of other encodings reaches us as UTF-8.
 TEST_F(OpenTest, ReadsOtherEncodings) {
   SqliteFile file(path_);
-  file.Execute("pragma encoding = 'UTF-16le'; create table \"größe\"(\"é\" text);"
-               "insert into \"größe\" values ('süß')");
+  file.Execute(
+      "pragma encoding = 'UTF-16le'; create table \"größe\"(\"é\" text);"
+      "insert into \"größe\" values ('süß')");
   auto source = Get(OpenSource(path_, options_));
   auto snapshot = Get(source->OpenSnapshot());
   auto table = Get(snapshot->Inspect({"shop", "main", "größe"}, nullptr)).table;

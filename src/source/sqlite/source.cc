@@ -31,9 +31,7 @@ std::string CanonicalPath(const std::string& path) {
 }
 
 // shop.db -> shop; .shop and shop stay.
-std::string NameOf(const std::string& path) {
-  return std::filesystem::path(path).stem().string();
-}
+std::string NameOf(const std::string& path) { return std::filesystem::path(path).stem().string(); }
 
 bool CanMakeFilesBeside(const std::string& path) {
   return ::access(FolderOf(path).c_str(), W_OK) == 0;
@@ -67,7 +65,8 @@ Error Explain(const std::string& path, int code, Error error) {
   return std::move(error).While(path);
 }
 
-// Looks at the file as any first statement would, so that all that can be wrong with it is told at once.
+// Looks at the file as any first statement would, so that all that can be wrong with it is told at
+// once.
 Status CheckReadable(Connection& connection) {
   auto tables = connection.QueryInt("select count(*) from main.sqlite_schema");
   if (tables) return {};
@@ -81,7 +80,7 @@ struct FileIdentity {
   ino_t number = 0;
   bool operator==(const FileIdentity&) const = default;
   static FileIdentity Of(const std::string& path) {
-    struct stat info {};
+    struct stat info{};
     if (::stat(path.c_str(), &info) != 0) return {};
     return {.device = info.st_dev, .number = info.st_ino};
   }
@@ -96,8 +95,8 @@ class SqliteSource final : public Source {
   Result<std::vector<TableName>> ListTables() override;
   Result<std::unique_ptr<Snapshot>> OpenSnapshot() override;
 
-  // Looks at the file as any first statement would, so that all that can be wrong with it is told at
-  // once; the connection is kept, as reading the schema of thousands of tables takes its time.
+  // Looks at the file as any first statement would, so that all that can be wrong with it is told
+  // at once; the connection is kept, as reading the schema of thousands of tables takes its time.
   Status Connect();
 
  private:
@@ -123,8 +122,8 @@ Status SqliteSource::Connect() {
   auto file = FileIdentity::Of(path_);
   if (connection_ && file_ == file) return {};
   connection_.reset();
-  auto connection = TRY(Connection::Open(path_, Access::kReadOnly, options_.lock_timeout_ms,
-                                         options_.stop));
+  auto connection =
+      TRY(Connection::Open(path_, Access::kReadOnly, options_.lock_timeout_ms, options_.stop));
   TRY(CheckReadable(connection));
   connection_.emplace(std::move(connection));
   file_ = file;

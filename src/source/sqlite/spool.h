@@ -6,8 +6,8 @@
 
 namespace tidemark::sqlite {
 
-// Batches of one stream, kept aside so that their database can be let go of: in memory as long as they
-// are small, else in a file without a name. Thread-safe once filled.
+// Batches of one stream, kept aside so that their database can be let go of: in memory as long as
+// they are small, else in a file without a name. Thread-safe once filled.
 class Spool {
  public:
   // Takes all batches of `stream`. Its errors come through; kUnavailable: `folder` has no room.
