@@ -9,7 +9,7 @@ import sys
 BATCH_ROWS = 65_536
 
 
-def duckdb_command(database, tables, folder, threads):
+def duckdb_command(database, tables, folder, threads, is_text_only=False):
     """The CLI, reading every table once. `preserve_insertion_order=false` is its fastest setting."""
     import duckdb_extension_sqlite_scanner as scanner  # a wheel, so that nothing is downloaded
 
@@ -18,6 +18,8 @@ def duckdb_command(database, tables, folder, threads):
         f"SET threads={threads}",
         "SET preserve_insertion_order=false",
         f"LOAD '{extension}'",
+        # Values that are not of their column's declared type end its scan with an error otherwise.
+        *(["SET sqlite_all_varchar=true"] if is_text_only else []),
         f"ATTACH '{database}' AS s (TYPE sqlite, READ_ONLY)",
     ]
     for table in tables:
