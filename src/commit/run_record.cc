@@ -38,8 +38,17 @@ Status WriteRunRecord(ObjectStore& store, const RunRecord& record) {
   return {};
 }
 
-Status WriteIdleNote(ObjectStore& store, std::string_view database, const IdleNote& note) {
-  Json json = {{"format_version", 1}, {"run_id", TextJson(note.run_id)}, {"at_us", note.at_us}};
+Status WriteIdleNote(ObjectStore& store, std::string_view database, IdleNote note) {
+  auto stored = ReadIdleNote(store, database);
+  if (!stored && stored.error().kind != ErrorKind::kCorrupt) return Fail(stored.error());
+  // A run of some tables says nothing of the others.
+  if (stored && *stored) note.checked_us.merge((*stored)->checked_us);
+  Json tables = Json::array();
+  for (const auto& [table, at_us] : note.checked_us)
+    tables.push_back({{"table", TextJson(table)}, {"at_us", at_us}});
+  Json json = {{"format_version", 1},
+               {"run_id", TextJson(note.run_id)},
+               {"tables", std::move(tables)}};
   TRY(store.Put(IdleKey(database), commit::DumpJson(json) + "\n", {}));
   return {};
 }
@@ -52,7 +61,15 @@ Result<std::optional<IdleNote>> ReadIdleNote(ObjectStore& store, std::string_vie
   auto json = TRY_WHILE(IdleKey(database), commit::ParseJson(stored->bytes));
   commit::Fields fields(json);
   fields.Read("run_id", note.run_id);
-  fields.Read("at_us", note.at_us);
+  fields.ReadEach("tables", [&](const Json& element) -> Status {
+    std::string table;
+    std::int64_t at_us = 0;
+    commit::Fields entry(element);
+    entry.Read("table", table);
+    entry.Read("at_us", at_us);
+    note.checked_us.insert_or_assign(std::move(table), at_us);
+    return entry.Done();
+  });
   TRY_WHILE(IdleKey(database), fields.Done());
   return std::optional<IdleNote>(std::move(note));
 }

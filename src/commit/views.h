@@ -1,4 +1,5 @@
 #pragma once
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -31,13 +32,15 @@ struct RunRecord {
 };
 Status WriteRunRecord(ObjectStore& store, const RunRecord& record);
 
-// One object per database notes the last run and where its idle tables stood, so that an idle table
-// costs no write of its own.
+// One object per database notes the last run and when each idle table was last found in step, so
+// that an idle table costs no write of its own.
 struct IdleNote {
   std::string run_id;
-  std::int64_t at_us = 0;
+  std::map<std::string, std::int64_t> checked_us;  // by Display(name)
 };
-Status WriteIdleNote(ObjectStore& store, std::string_view database, const IdleNote& note);
+// `database`: its name. Tables that are noted already and not in `note` stay. kCorrupt of Read: the
+// object is not ours; Write replaces it.
+Status WriteIdleNote(ObjectStore& store, std::string_view database, IdleNote note);
 Result<std::optional<IdleNote>> ReadIdleNote(ObjectStore& store, std::string_view database);
 
 }  // namespace tidemark

@@ -268,13 +268,18 @@ TEST_F(Views, AnyYamlMappingIsUnderstood) {
 
 TEST_F(Views, IdleNotesAndRunRecords) {
   EXPECT_EQ(ReadIdleNote(store_, "my shop")->has_value(), false);
-  ASSERT_TRUE(WriteIdleNote(store_, "my shop", {"run-1", 77}));
+  ASSERT_TRUE(WriteIdleNote(store_, "my shop", {"run-1", {{"main.a", 77}, {"main.\xff", 77}}}));
+  ASSERT_TRUE(WriteIdleNote(store_, "my shop", {"run-2", {{"main.a", 88}}}));
   auto note = ReadIdleNote(store_, "my shop");
   ASSERT_TRUE(note && *note);
-  EXPECT_EQ((*note)->run_id, "run-1");
-  EXPECT_EQ((*note)->at_us, 77);
+  EXPECT_EQ((*note)->run_id, "run-2");
+  // A table that the second run did not look at keeps the time of the first.
+  EXPECT_EQ((*note)->checked_us,
+            (std::map<std::string, std::int64_t>{{"main.a", 88}, {"main.\xff", 77}}));
   ASSERT_TRUE(store_.Put("_tidemark/idle/my%20shop.json", "x", {}));
   EXPECT_EQ(ReadIdleNote(store_, "my shop").error().kind, ErrorKind::kCorrupt);
+  ASSERT_TRUE(WriteIdleNote(store_, "my shop", {"run-3", {{"main.b", 99}}}));
+  EXPECT_EQ((*ReadIdleNote(store_, "my shop"))->checked_us.size(), 1u);
   RunRecord record{.run_id = "run-1",
                    .source_identity = "id",
                    .started_us = 0,

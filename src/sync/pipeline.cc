@@ -55,10 +55,11 @@ Status WriteRecords(const RunContext& context, const Survey& survey, const SyncR
                    .finished_us = now_us,
                    .tables = {}};
   bool has_landed = false;
-  bool has_idle = false;
+  IdleNote idle{.run_id = report.run_id, .checked_us = {}};
   for (const auto& table : report.tables) {
     has_landed |= !table.files.empty();
-    has_idle |= table.outcome == TableOutcome::kOk && table.files.empty();
+    if (table.outcome == TableOutcome::kOk && table.files.empty())
+      idle.checked_us.emplace(Display(table.name), now_us);
     record.tables.push_back({.name = table.name,
                              .status = std::string(Name(table.outcome)),
                              .version = table.version,
@@ -66,10 +67,8 @@ Status WriteRecords(const RunContext& context, const Survey& survey, const SyncR
   }
   FAILPOINT(run_record_before);
   if (has_landed) TRY(WriteRunRecord(context.store, record));
-  if (has_idle) {
-    auto database = PathPart(report.tables.front().name.database);
-    TRY(WriteIdleNote(context.store, database, {.run_id = report.run_id, .at_us = now_us}));
-  }
+  if (!idle.checked_us.empty())
+    TRY(WriteIdleNote(context.store, report.tables.front().name.database, std::move(idle)));
   FAILPOINT(run_record_after);
   return {};
 }

@@ -18,9 +18,12 @@ StatusTable StatusOf(const LandedState& state, const std::optional<IdleNote>& no
                     .last_reason = state.last_run.reason,
                     .last_run_id = state.last_run.run_id,
                     .last_run_us = state.last_run.finished_us,
-                    .checked_us = std::max(state.landed_at_us, note ? note->at_us : 0),
+                    .checked_us = state.landed_at_us,
                     .expires_us = std::nullopt,
                     .error = std::nullopt};
+  if (note)
+    if (auto noted = note->checked_us.find(Display(state.name)); noted != note->checked_us.end())
+      table.checked_us = std::max(table.checked_us, noted->second);
   if (state.retention_seconds > 0)
     table.expires_us = table.checked_us + state.retention_seconds * 1'000'000;
   return table;
@@ -44,7 +47,7 @@ Result<std::vector<StatusTable>> ReadStatus(ObjectStore& store) {
         continue;
       }
       if (!state->is_loaded) continue;
-      auto database = PathPart(state->name.database);
+      const auto& database = state->name.database;
       if (!notes.contains(database)) notes[database] = TRY(ReadIdleNote(store, database));
       tables.push_back(StatusOf(*state, notes[database]));
     }

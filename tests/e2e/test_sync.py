@@ -289,6 +289,20 @@ def test_verify_counts_pending_changes_apart(tracked):
     assert (table["pending"], table["missing"], table["extra"], table["different"]) == (2, 0, 0, 0)
 
 
+def test_a_run_of_some_tables_says_nothing_of_the_others(tracked):
+    tracked.sql("CREATE TABLE u(id INTEGER PRIMARY KEY)")
+    tracked.sync()
+
+    def checked():
+        done = tracked.run("status", tracked.dest, "--json")
+        return {t["table"]: t["checked_at"] for t in json.loads(done.stdout)["tables"]}
+
+    before = checked()
+    while tracked.sync("--table", "t") and checked()["t"] == before["t"]:
+        pass  # times are told in whole seconds
+    assert checked()["u"] == before["u"]
+
+
 def test_status_tells_each_table(tracked):
     done = tracked.run("status", tracked.dest, "--json")
     assert done.returncode == 0
