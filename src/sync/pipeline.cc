@@ -73,11 +73,18 @@ Status WriteRecords(const RunContext& context, const Survey& survey, const SyncR
   return {};
 }
 
+// Each table that is worked on at once may fold.
+std::int64_t FoldMemory(const SyncOptions& options, int workers, std::size_t tables) {
+  auto at_once = std::min<std::int64_t>(workers, static_cast<std::int64_t>(tables));
+  return options.memory_bytes / 2 / std::max<std::int64_t>(2, at_once);
+}
+
 Status CheckAllLocked(const SyncReport& report) {
   const TableReport* locked = nullptr;
   for (const auto& table : report.tables) {
-    if (!table.error || table.outcome != TableOutcome::kSkipped) return {};
-    locked = &table;
+    if (table.outcome != TableOutcome::kSkipped) return {};
+    // Others are skipped without an error: dropped, or of a kind that cannot be landed.
+    if (table.error) locked = &table;
   }
   return locked ? Status(Fail(*locked->error)) : Status();
 }
@@ -115,7 +122,6 @@ Result<RunResources> MakeResources(const SyncOptions& options) {
   resources.encoding.row_group_bytes =
       std::min(options.encoding.row_group_bytes,
                std::min(options.memory_bytes / 4, options.memory_bytes / 2 / lanes));
-  resources.fold_memory_bytes = options.memory_bytes / 4;
   return resources;
 }
 
@@ -160,7 +166,7 @@ Result<SyncReport> Sync(Source& source, ObjectStore& store, const SyncOptions& o
                      .source_identity = survey.source_identity,
                      .temp_dir = TempDir(options.temp_dir, store),
                      .workers = resources.workers,
-                     .fold_memory_bytes = resources.fold_memory_bytes};
+                     .fold_memory_bytes = FoldMemory(options, resources.workers, work.size())};
   if (options.progress) options.progress->Planned(static_cast<int>(work.size()), estimated_rows);
   RunTables(context, work);
 

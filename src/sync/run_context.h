@@ -13,7 +13,6 @@ struct RunResources {
   int workers = 1;
   std::unique_ptr<WorkerPool> pool;
   FormatOptions encoding;
-  std::int64_t fold_memory_bytes = 0;
 };
 Result<RunResources> MakeResources(const SyncOptions& options);
 

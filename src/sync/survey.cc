@@ -49,12 +49,27 @@ Status CheckGlobs(const SyncOptions& options, const std::vector<TableName>& name
   return {};
 }
 
+Status CheckIdentity(const LandedState& state, const SyncOptions& options, const Survey& survey) {
+  if (options.adopts_moved_source || !state.is_loaded ||
+      IsSameSource(state.source_identity, survey.source_identity))
+    return {};
+  return Fail(ErrorKind::kInvalid,
+              "the destination holds table " + Display(state.name) + " of database \"" +
+                  state.name.database + "\" from another source (" + state.source_identity + ")",
+              "give this one a name of its own with --database NAME, or, if the file was moved, "
+              "take over with --adopt");
+}
+
 // Tables that were landed and that the source no longer lists.
 Status AddDropped(ObjectStore& store, const SyncOptions& options, Survey& survey,
                   const std::vector<TableLayout>& layouts) {
-  if (layouts.empty()) return {};
-  const auto& first = layouts.front();
-  auto prefix = "_tidemark/state/" + first.path.database + "/" + first.path.schema + "/";
+  // A source without tables does not tell its database's name.
+  std::string prefix = "_tidemark/state/";
+  if (!layouts.empty())
+    prefix += layouts.front().path.database + "/" + layouts.front().path.schema + "/";
+  // Those that are still there have told whose the destination is, also when it was just adopted.
+  bool is_ours = std::ranges::any_of(survey.tables,
+                                     [](const SurveyedTable& t) { return t.state.is_loaded; });
   std::vector<std::string> known;
   for (const auto& layout : layouts) known.push_back(layout.StateKey());
   std::ranges::sort(known);
@@ -64,7 +79,12 @@ Status AddDropped(ObjectStore& store, const SyncOptions& options, Survey& survey
       after = object.key;
       if (std::ranges::binary_search(known, object.key)) continue;
       auto state = ParseState(TRY(store.Get(object.key)).bytes);
-      if (!state || !state->is_loaded || !IsChosen(options, state->name)) continue;
+      if (!state || !state->is_loaded) continue;
+      if (layouts.empty() && !IsSameSource(state->source_identity, survey.source_identity))
+        continue;
+      // Also where it is not chosen: one destination holds one source.
+      if (!is_ours) TRY(CheckIdentity(*state, options, survey));
+      if (!IsChosen(options, state->name)) continue;
       SurveyedTable gone{.layout = {state->name, {}}, .state = *state};
       gone.report.name = state->name;
       gone.report.outcome = TableOutcome::kSkipped;
@@ -77,20 +97,6 @@ Status AddDropped(ObjectStore& store, const SyncOptions& options, Survey& survey
     }
     if (page.size() < 1000) return {};
   }
-}
-
-Status CheckIdentity(const Survey& survey, const SyncOptions& options) {
-  if (options.adopts_moved_source) return {};
-  for (const auto& table : survey.tables)
-    if (table.state.is_loaded && !IsSameSource(table.state.source_identity, survey.source_identity))
-      return Fail(
-          ErrorKind::kInvalid,
-          "the destination holds table " + Display(table.layout.name) + " of database \"" +
-              table.layout.name.database + "\" from another source (" +
-              table.state.source_identity + ")",
-          "give this one a name of its own with --database NAME, or, if the file was moved, "
-          "take over with --adopt");
-  return {};
 }
 
 Status PeekOne(ObjectStore& store, SurveyedTable& table) {
@@ -194,8 +200,8 @@ Result<Survey> LookAround(Source& source, ObjectStore& store, WorkerPool& pool,
     survey.tables.push_back(std::move(table));
   }
   TRY(PeekAll(store, pool, survey.tables));
+  for (const auto& table : survey.tables) TRY(CheckIdentity(table.state, options, survey));
   TRY(AddDropped(store, options, survey, layouts));
-  TRY(CheckIdentity(survey, options));
   survey.snapshot = TRY(source.OpenSnapshot());
   for (auto& table : survey.tables) {
     if (options.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");

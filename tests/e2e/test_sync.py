@@ -258,6 +258,22 @@ def test_dropped_table_is_reported_and_left_alone(tracked):
     assert len(landed.fold(tracked.dest, "shop", "t", ["id"])) == 100
 
 
+def test_a_source_whose_tables_are_all_gone_is_told_so(tracked):
+    tracked.track("disable")
+    tracked.sql("DROP TABLE t")
+    tables = tracked.sync()
+    assert tables["t"]["status"] == "skipped" and "no longer in the source" in tables["t"]["warnings"][0]
+    assert tracked.run("verify", tracked.path, "--to", tracked.dest).returncode == 1
+
+
+def test_another_source_is_refused_also_where_it_shares_no_table(tracked, tmp_path):
+    (tmp_path / "o").mkdir()
+    other = Lake(tmp_path / "o")
+    other.sql("CREATE TABLE w(id INTEGER PRIMARY KEY)")
+    other.dest = tracked.dest
+    assert "another source" in other.sync("--table", "w", code=2)
+
+
 def test_table_filters(lake):
     lake.sql("CREATE TABLE u(id INTEGER PRIMARY KEY); CREATE TABLE u2(id INTEGER PRIMARY KEY)")
     assert set(lake.sync("--table", "main.u*", "--exclude", "u2")) == {"u"}
