@@ -92,92 +92,88 @@ const std::vector<const Option*> kSyncOptions = {&kTo,
                                                  &kAdopt,
                                                  &kJson};
 
-const std::vector<Command>& Table() {
-  static const std::vector<Command> table = {
-      {.name = "sync",
-       .operands = "SOURCE --to DEST",
-       .text = "land tables: everything the first time, then what changed",
-       .details = "SOURCE is a SQLite file, as PATH or sqlite:PATH. DEST is a folder.\n"
-                  "A table of a database with change tracking (tidemark track) costs what changed; "
-                  "any other\n"
-                  "is read whole and compared with what was landed. Running it again after an "
-                  "interruption is\n"
-                  "always safe: a row is landed exactly once.",
-       .options = kSyncOptions,
-       .first_words = {},
-       .examples = {"tidemark sync shop.db --to landing",
-                    "tidemark sync shop.db --to landing --table 'order*' --exclude '*_log'",
-                    "tidemark sync shop.db --to landing --mode full --compression snappy",
-                    "tidemark sync shop.db --to landing --json | jq .rows"}},
-      {.name = "plan",
-       .operands = "SOURCE --to DEST",
-       .text = "what a sync would do for each table, and why; writes nothing",
-       .details = "Takes what sync takes. Rows are estimates.",
-       .options = kSyncOptions,
-       .first_words = {},
-       .examples = {"tidemark plan shop.db --to landing",
-                    "tidemark plan shop.db --to landing --mode full --json"}},
-      {.name = "status",
-       .operands = "DEST",
-       .text = "per table: version, rows, last run, how long until changes expire",
-       .details = "Reads DEST alone; the database is not needed.",
-       .options = {&kJson},
-       .first_words = {},
-       .examples = {"tidemark status landing", "tidemark status landing --json"}},
-      {.name = "verify",
-       .operands = "SOURCE --to DEST",
-       .text = "fold what was landed and compare it with the source, row by row",
-       .details =
-           "Takes what sync takes. Changes that wait for the next sync count as pending, not as\n"
-           "different. Ends with 1 when a table differs.",
-       .options = kSyncOptions,
-       .first_words = {},
-       .examples = {"tidemark verify shop.db --to landing",
-                    "tidemark verify shop.db --to landing --table orders --json"}},
-      {.name = "track",
-       .operands = "enable|disable|status|clean FILE [TABLE...]",
-       .text = "change tracking in a SQLite database, so that a sync costs what changed",
-       .details = "enable   write triggers and a log into FILE (all tables, or those named)\n"
-                  "disable  take them out again\n"
-                  "status   what is tracked, since when, and how many changes are kept\n"
-                  "clean    remove changes that are older than the time they are kept",
-       .options = {&kRetention, &kLockTimeout, &kJson},
-       .first_words = {"enable", "disable", "status", "clean"},
-       .examples = {"tidemark track enable shop.db",
-                    "tidemark track enable shop.db orders customers",
-                    "tidemark track status shop.db", "tidemark track clean shop.db"}},
-      {.name = "completion",
-       .operands = "bash|zsh|fish",
-       .text = "print a script that completes tidemark's command line",
-       .details = {},
-       .options = {},
-       .first_words = {"bash", "zsh", "fish"},
-       .examples = {"source <(tidemark completion bash)",
-                    "tidemark completion fish > ~/.config/fish/completions/tidemark.fish"}},
-      {.name = "version",
-       .operands = "",
-       .text = "print the version, and those of Arrow and SQLite",
-       .details = {},
-       .options = {},
-       .first_words = {},
-       .examples = {"tidemark version"}},
-      {.name = "help",
-       .operands = "[COMMAND]",
-       .text = "print what a command does, its options and examples",
-       .details = {},
-       .options = {},
-       .first_words = {"sync", "plan", "status", "verify", "track", "completion", "version"},
-       .examples = {"tidemark help sync"}},
-  };
-  return table;
-}
+const std::vector<Command> kCommands = {
+    {.name = "sync",
+     .operands = "SOURCE --to DEST",
+     .text = "land tables: everything the first time, then what changed",
+     .details = "SOURCE is a SQLite file, as PATH or sqlite:PATH. DEST is a folder.\n"
+                "A table of a database with change tracking (tidemark track) costs what changed; "
+                "any other\n"
+                "is read whole and compared with what was landed. Running it again after an "
+                "interruption is\n"
+                "always safe: a row is landed exactly once.",
+     .options = kSyncOptions,
+     .first_words = {},
+     .examples = {"tidemark sync shop.db --to landing",
+                  "tidemark sync shop.db --to landing --table 'order*' --exclude '*_log'",
+                  "tidemark sync shop.db --to landing --mode full --compression snappy",
+                  "tidemark sync shop.db --to landing --json | jq .rows"}},
+    {.name = "plan",
+     .operands = "SOURCE --to DEST",
+     .text = "what a sync would do for each table, and why; writes nothing",
+     .details = "Takes what sync takes. Rows are estimates.",
+     .options = kSyncOptions,
+     .first_words = {},
+     .examples = {"tidemark plan shop.db --to landing",
+                  "tidemark plan shop.db --to landing --mode full --json"}},
+    {.name = "status",
+     .operands = "DEST",
+     .text = "per table: version, rows, last run, how long until changes expire",
+     .details = "Reads DEST alone; the database is not needed.",
+     .options = {&kJson},
+     .first_words = {},
+     .examples = {"tidemark status landing", "tidemark status landing --json"}},
+    {.name = "verify",
+     .operands = "SOURCE --to DEST",
+     .text = "fold what was landed and compare it with the source, row by row",
+     .details =
+         "Takes what sync takes. Changes that wait for the next sync count as pending, not as\n"
+         "different. Ends with 1 when a table differs.",
+     .options = kSyncOptions,
+     .first_words = {},
+     .examples = {"tidemark verify shop.db --to landing",
+                  "tidemark verify shop.db --to landing --table orders --json"}},
+    {.name = "track",
+     .operands = "enable|disable|status|clean FILE [TABLE...]",
+     .text = "change tracking in a SQLite database, so that a sync costs what changed",
+     .details = "enable   write triggers and a log into FILE (all tables, or those named)\n"
+                "disable  take them out again\n"
+                "status   what is tracked, since when, and how many changes are kept\n"
+                "clean    remove changes that are older than the time they are kept",
+     .options = {&kRetention, &kLockTimeout, &kJson},
+     .first_words = {"enable", "disable", "status", "clean"},
+     .examples = {"tidemark track enable shop.db", "tidemark track enable shop.db orders customers",
+                  "tidemark track status shop.db", "tidemark track clean shop.db"}},
+    {.name = "completion",
+     .operands = "bash|zsh|fish",
+     .text = "print a script that completes tidemark's command line",
+     .details = {},
+     .options = {},
+     .first_words = {"bash", "zsh", "fish"},
+     .examples = {"source <(tidemark completion bash)",
+                  "tidemark completion fish > ~/.config/fish/completions/tidemark.fish"}},
+    {.name = "version",
+     .operands = "",
+     .text = "print the version, and those of Arrow and SQLite",
+     .details = {},
+     .options = {},
+     .first_words = {},
+     .examples = {"tidemark version"}},
+    {.name = "help",
+     .operands = "[COMMAND]",
+     .text = "print what a command does, its options and examples",
+     .details = {},
+     .options = {},
+     .first_words = {"sync", "plan", "status", "verify", "track", "completion", "version"},
+     .examples = {"tidemark help sync"}},
+};
 
 }  // namespace
 
-std::span<const Command> Commands() { return Table(); }
+std::span<const Command> Commands() { return kCommands; }
 
 const Command* FindCommand(std::string_view name) {
-  for (const auto& command : Table())
+  for (const auto& command : kCommands)
     if (command.name == name) return &command;
   return nullptr;
 }

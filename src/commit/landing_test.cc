@@ -194,8 +194,8 @@ TEST_F(LandingTest, DiscardSealedDropsWhatThisRunWrote) {
 
 TEST_F(LandingTest, AStateThatCannotBeReadIsNeverTaken) {
   ASSERT_TRUE(store_.Put(Layout().StateKey(), "{\"format_version\": 1", {}));
-  for (auto error : {Landing::Take(store_, Layout(), "run-1", clock_).error(),
-                     Landing::Peek(store_, Layout()).error()}) {
+  for (const auto& error : {Landing::Take(store_, Layout(), "run-1", clock_).error(),
+                            Landing::Peek(store_, Layout()).error()}) {
     EXPECT_EQ(error.kind, ErrorKind::kCorrupt);
     EXPECT_NE(error.message.find(Layout().StateKey()), std::string::npos);
   }

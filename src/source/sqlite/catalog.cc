@@ -32,8 +32,7 @@ class CatalogReader {
   Result<std::vector<std::string>> ReadNames();
 
  private:
-  CatalogReader(Connection& connection, const std::string* only_name)
-      : connection_(connection), only_name_(only_name) {}
+  explicit CatalogReader(Connection& connection) : connection_(connection) {}
   Status ReadListedTables();
   const ListedTable* FindUserTable(const std::string& name) const;  // null: not the user's
   Status ReadIndexSql();
@@ -44,7 +43,6 @@ class CatalogReader {
   Status ReadTerms(UniqueIndex& index);
 
   Connection& connection_;
-  const std::string* only_name_;
   Statement tables_, columns_, indexes_, terms_;
   std::unordered_map<std::string, ListedTable> listed_;
   std::unordered_map<std::string, std::string> index_sql_;  // of each index, by name
@@ -52,7 +50,7 @@ class CatalogReader {
 };
 
 Result<CatalogReader> CatalogReader::Make(Connection& connection, const std::string* only_name) {
-  CatalogReader reader(connection, only_name);
+  CatalogReader reader(connection);
   std::string filter = only_name ? " and name = ?1" : "";
   reader.tables_ = TRY(connection.Prepare(
       "select name, sql, rootpage, rowid from main.sqlite_schema where type = 'table'" + filter +

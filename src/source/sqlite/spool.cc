@@ -69,7 +69,7 @@ class SpoolFile {
   Result<std::unique_ptr<BatchStream>> Replay() const {
     auto bytes = TRY(arrow::io::RandomAccessFile::GetStream(in_, 0, size_));
     std::shared_ptr<arrow::RecordBatchReader> batches =
-        TRY(arrow::ipc::RecordBatchStreamReader::Open(std::move(bytes)));
+        TRY(arrow::ipc::RecordBatchStreamReader::Open(bytes));
     return std::make_unique<ReplayedFile>(std::move(batches));
   }
 

@@ -10,7 +10,6 @@
 namespace tidemark::sqlite {
 namespace {
 
-using testing::Change;
 using testing::Do;
 using testing::Value;
 
