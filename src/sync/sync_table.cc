@@ -366,7 +366,7 @@ void SyncTable(const RunContext& context, SurveyedTable& table) {
     // Another run has the table: it is looked after.
     bool is_taken = done.error().kind == ErrorKind::kConflict;
     report.outcome = is_taken ? TableOutcome::kSkipped : TableOutcome::kFailed;
-    report.error = OfTable(table.layout.name, std::move(done).error());
+    report.error = OfTable(table.layout.name, done.error());
     report.rows = report.inserted = report.updated = report.deleted = report.bytes = 0;
     report.files.clear();
   }
