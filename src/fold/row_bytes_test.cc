@@ -121,6 +121,20 @@ TEST(RowBytes, DifferentValuesDiffer) {
   for (const auto& array : arrays) EXPECT_TRUE(all.insert(BytesOf(*OneColumn(array))).second);
 }
 
+// Readers hold -0.0 and 0.0 for one key; as values they stay two.
+TEST(RowBytes, ZerosAreOneKey) {
+  auto zeros = BatchOf(arrow::schema({arrow::field("a", arrow::float64()),
+                                      arrow::field("b", arrow::float64())}),
+                       {{"0.0", "0.0"}, {"-0.0", "-0.0"}, {{}, {}}});
+  RowEncoder encoder;
+  ASSERT_TRUE(encoder.Start(*zeros, std::vector{0, 1}, 1));
+  auto has_run = encoder.Next();
+  ASSERT_TRUE(has_run && *has_run);
+  EXPECT_EQ(encoder.Key(0), encoder.Key(1));
+  EXPECT_NE(encoder.Rest(0), encoder.Rest(1));
+  EXPECT_NE(encoder.Key(0), encoder.Key(2));
+}
+
 TEST(RowBytes, AllNaNsAreOne) {
   arrow::DoubleBuilder builder;
   ASSERT_TRUE(builder.Append(std::numeric_limits<double>::quiet_NaN()).ok());

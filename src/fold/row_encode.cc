@@ -335,50 +335,6 @@ Status VisitColumn(const arrow::ArrayData& data, const F& f) {
   }
 }
 
-// The validity bits of an array that has nulls; null: it has none.
-const std::uint8_t* Validity(const arrow::ArrayData& data) {
-  return data.GetNullCount() != 0 && data.buffers[0] ? data.buffers[0]->data() : nullptr;
-}
-
-bool IsAllNull(const arrow::ArrayData* data) {
-  return !data || data->type->id() == arrow::Type::NA;
-}
-
-Status AddSizes(const arrow::ArrayData* data, std::vector<std::uint64_t>& sizes) {
-  if (IsAllNull(data)) {
-    for (auto& size : sizes) ++size;
-    return {};
-  }
-  auto validity = Validity(*data);
-  auto rows = static_cast<std::int64_t>(sizes.size());
-  return VisitColumn(*data, [&](const auto& values) {
-    for (std::int64_t i = 0; i < rows; ++i) {
-      bool is_null = validity && !arrow::bit_util::GetBit(validity, data->offset + i);
-      sizes[static_cast<std::size_t>(i)] += is_null ? 1 : values.Size(i);
-    }
-  });
-}
-
-// Writes rows [begin, begin + ends.size()) where `ends` says, and moves `ends` on.
-Status WriteColumn(const arrow::ArrayData* data, std::int64_t begin, char* bytes,
-                   std::vector<std::uint64_t>& ends) {
-  if (IsAllNull(data)) {
-    for (auto& end : ends) bytes[end++] = static_cast<char>(ValueClass::kNull);
-    return {};
-  }
-  auto validity = Validity(*data);
-  auto rows = static_cast<std::int64_t>(ends.size());
-  return VisitColumn(*data, [&](const auto& values) {
-    for (std::int64_t i = 0; i < rows; ++i) {
-      auto& end = ends[static_cast<std::size_t>(i)];
-      char* out = bytes + end;
-      bool is_null = validity && !arrow::bit_util::GetBit(validity, data->offset + begin + i);
-      out = is_null ? Put(out, ValueClass::kNull) : values.Write(out, begin + i);
-      end = static_cast<std::uint64_t>(out - bytes);
-    }
-  });
-}
-
 // The class that tells types apart; the two booleans and the two of decimals stand for one.
 ValueClass ClassOf(const arrow::DataType& type) {
   using arrow::Type;
@@ -429,6 +385,60 @@ ValueClass ClassOf(const arrow::DataType& type) {
   }
 }
 
+// The validity bits of an array that has nulls; null: it has none.
+const std::uint8_t* Validity(const arrow::ArrayData& data) {
+  return data.GetNullCount() != 0 && data.buffers[0] ? data.buffers[0]->data() : nullptr;
+}
+
+bool IsAllNull(const arrow::ArrayData* data) {
+  return !data || data->type->id() == arrow::Type::NA;
+}
+
+Status AddSizes(const arrow::ArrayData* data, std::vector<std::uint64_t>& sizes) {
+  if (IsAllNull(data)) {
+    for (auto& size : sizes) ++size;
+    return {};
+  }
+  auto validity = Validity(*data);
+  auto rows = static_cast<std::int64_t>(sizes.size());
+  return VisitColumn(*data, [&](const auto& values) {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      bool is_null = validity && !arrow::bit_util::GetBit(validity, data->offset + i);
+      sizes[static_cast<std::size_t>(i)] += is_null ? 1 : values.Size(i);
+    }
+  });
+}
+
+// SQL has one zero, so to every reader -0.0 and 0.0 are the same key.
+void UniteZeros(char* real) {
+  constexpr double kZero = 0.0;
+  double value;
+  std::memcpy(&value, real, sizeof value);
+  if (value == 0.0) std::memcpy(real, &kZero, sizeof kZero);
+}
+
+// Writes rows [begin, begin + ends.size()) where `ends` says, and moves `ends` on.
+Status WriteColumn(const arrow::ArrayData* data, bool is_key, std::int64_t begin, char* bytes,
+                   std::vector<std::uint64_t>& ends) {
+  if (IsAllNull(data)) {
+    for (auto& end : ends) bytes[end++] = static_cast<char>(ValueClass::kNull);
+    return {};
+  }
+  auto validity = Validity(*data);
+  auto rows = static_cast<std::int64_t>(ends.size());
+  bool is_real_key = is_key && ClassOf(*data->type) == ValueClass::kReal;
+  return VisitColumn(*data, [&](const auto& values) {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      auto& end = ends[static_cast<std::size_t>(i)];
+      char* out = bytes + end;
+      bool is_null = validity && !arrow::bit_util::GetBit(validity, data->offset + begin + i);
+      out = is_null ? Put(out, ValueClass::kNull) : values.Write(out, begin + i);
+      if (is_real_key && !is_null) UniteZeros(out - sizeof(double));
+      end = static_cast<std::uint64_t>(out - bytes);
+    }
+  });
+}
+
 }  // namespace
 
 Status CheckHasBytes(const arrow::DataType& type) {
@@ -472,7 +482,8 @@ Result<bool> RowEncoder::Next() {
   if (bytes_.size() < total) bytes_.resize(total);
   key_ends_ = ends_;
   for (std::size_t k = 0; k < columns_.size(); ++k) {
-    TRY(WriteColumn(columns_[k], begin_, bytes_.data(), ends_));
+    bool is_key = static_cast<int>(k) < key_columns_;
+    TRY(WriteColumn(columns_[k], is_key, begin_, bytes_.data(), ends_));
     if (static_cast<int>(k) + 1 == key_columns_) key_ends_ = ends_;
   }
   return true;

@@ -29,6 +29,11 @@ struct Column {
   // Set: not a column of the table but the storage class ("integer", "real", "text", "blob") of the
   // value in the column named here, which stands just before (reference: widened columns).
   std::string storage_class_of;
+
+  // Whether it holds the storage classes of `values`. A column may have no name at all.
+  bool IsClassOf(const Column& values) const {
+    return !storage_class_of.empty() && storage_class_of == values.name;
+  }
 };
 
 struct Table {

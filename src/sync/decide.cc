@@ -74,7 +74,7 @@ Table WithLandedTypes(const Table& table, const LandedState& state) {
     typed.columns.push_back(column);
     typed.columns.back().type = landed->type;
     auto next = std::next(landed);
-    if (next != state.columns.end() && next->storage_class_of == column.name)
+    if (next != state.columns.end() && next->IsClassOf(column))
       typed.columns.push_back(*next);
   }
   return typed;

@@ -155,5 +155,13 @@ TEST(Decide, ReservedColumnNameIsRefused) {
   EXPECT_EQ(decision.error->kind, ErrorKind::kUnsupported);
 }
 
+// No class column names it, so the column after it is none.
+TEST(Decide, ColumnWithoutANameKeepsItsNeighbourSingle) {
+  auto status = Tracked(5);
+  status.table.columns[0].name = "";
+  status.table.key = {""};
+  EXPECT_EQ(WithLandedTypes(status.table, Landed(status, 5)).columns.size(), 2u);
+}
+
 }  // namespace
 }  // namespace tidemark

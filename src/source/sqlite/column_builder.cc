@@ -56,8 +56,7 @@ Result<BatchBuilder> BatchBuilder::Make(const Table& table) {
   builder.schema_ = RowSchema(table);
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     const auto& column = table.columns[i];
-    bool is_any = i + 1 < table.columns.size() &&
-                  table.columns[i + 1].storage_class_of == column.name &&
+    bool is_any = i + 1 < table.columns.size() && table.columns[i + 1].IsClassOf(column) &&
                   column.storage_class_of.empty();
     ColumnBuffers buffers;
     switch (column.type->id()) {

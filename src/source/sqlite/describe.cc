@@ -1,5 +1,6 @@
 #include "source/sqlite/describe.h"
 
+#include <arrow/type.h>
 #include <strings.h>
 
 #include <algorithm>
@@ -54,7 +55,12 @@ Table DescribeTable(const CatalogTable& catalog, TableName name) {
                              .id = std::nullopt,
                              .storage_class_of = {}});
   }
-  for (int column : catalog.key) table.key.push_back(catalog.columns[column].name);
+  for (int column : catalog.key) {
+    table.key.push_back(catalog.columns[column].name);
+    // '2024-01-01 00:00:00' and '2024-01-01T00:00:00' are two keys and one time.
+    auto& type = table.columns[static_cast<std::size_t>(column)].type;
+    if (type->id() == arrow::Type::TIMESTAMP) type = arrow::utf8();
+  }
   table.fingerprint = FingerprintOf(catalog);
   return table;
 }

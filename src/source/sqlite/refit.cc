@@ -160,14 +160,18 @@ Result<Table> Refit(Connection& connection, const CatalogTable& catalog, const T
   for (std::size_t i = 0; i < asked.columns.size(); ++i) {
     const auto& column = asked.columns[i];
     if (!column.storage_class_of.empty()) continue;
-    bool had_class =
-        i + 1 < asked.columns.size() && asked.columns[i + 1].storage_class_of == column.name;
+    bool had_class = i + 1 < asked.columns.size() && asked.columns[i + 1].IsClassOf(column);
     bool is_key = std::find(fitted.key.begin(), fitted.key.end(), column.name) != fitted.key.end();
     bool is_undeclared = column.source_type.empty() && column.type->id() == arrow::Type::INT64;
     auto fit = Fit(column, had_class, is_key || is_undeclared, seen[index++]);
     fitted.columns.push_back(column);
     fitted.columns.back().type = fit.type;
     if (!fit.has_class) continue;
+    if (column.name.empty())
+      return Fail(ErrorKind::kUnsupported,
+                  "table " + Display(asked.name) +
+                      ": its column without a name holds values of several types",
+                  "name the column, or leave the table out with --exclude");
     auto class_name = column.name + kClassSuffix;
     for (const auto& name : names)
       if (IsSameName(name, class_name))

@@ -54,6 +54,22 @@ TEST(Refit, NarrowestThatHoldsAll) {
   }
 }
 
+// A class column would name no column: the one without a name stays plain, or the table says so.
+TEST(Refit, ColumnWithoutAName) {
+  Scratch scratch;
+  scratch.Execute("create table t(\"\", b blob); insert into t values (1.5, x'00')");
+  auto connection = scratch.Open();
+  auto catalog = ReadCatalogTable(connection, "t");
+  auto fitted = Refit(connection, *catalog, TableOf(*catalog));
+  ASSERT_TRUE(fitted) << fitted.error().message;
+  EXPECT_EQ(fitted->columns.size(), 2u);
+  EXPECT_TRUE(fitted->columns[0].type->Equals(arrow::float64()));
+  scratch.Execute("insert into t values ('a', null)");
+  auto refused = Refit(connection, *catalog, TableOf(*catalog));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kUnsupported);
+}
+
 // A key that cannot tell rows apart is given up, and the table says so.
 TEST(Refit, ClearsKeys) {
   for (const char* values : {"(null),(1)", "(1),('a')", "('a'),(x'00')"}) {

@@ -414,5 +414,14 @@ TEST_F(OpenTest, ReadsOtherEncodings) {
   EXPECT_THAT(test::TextsOf(batches), ElementsAre("süß|"));
 }
 
+// '2024-01-01 00:00:00' and '2024-01-01T00:00:00' are two keys, and would be one time.
+TEST_F(SnapshotTest, TimesInAKeyAreText) {
+  file_.Execute("create table visits(at datetime primary key, left_at datetime)");
+  Open();
+  auto table = Inspect("visits").table;
+  EXPECT_TRUE(table.columns[0].type->Equals(arrow::utf8()));
+  EXPECT_EQ(table.columns[1].type->id(), arrow::Type::TIMESTAMP);
+}
+
 }  // namespace
 }  // namespace tidemark::sqlite
