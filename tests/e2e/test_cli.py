@@ -279,6 +279,19 @@ def test_the_manual_is_clean_and_names_every_option():
     assert "EXIT STATUS" in done.stdout
 
 
+def test_an_installed_program_runs_on_its_own(tmp_path):
+    """With nothing of the repository or of its Python environment in its surroundings."""
+    build = os.path.dirname(TIDEMARK)
+    subprocess.run(["cmake", "--install", build, "--prefix", tmp_path], check=True, capture_output=True)
+    done = subprocess.run([tmp_path / "bin" / "tidemark", "version"], env={}, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith("tidemark "), done
+    for path in ("share/man/man1/tidemark.1", "share/bash-completion/completions/tidemark",
+                 "share/zsh/site-functions/_tidemark", "share/fish/vendor_completions.d/tidemark.fish"):
+        assert (tmp_path / path).stat().st_size > 0
+    linked = subprocess.run(["ldd", tmp_path / "bin" / "tidemark"], capture_output=True, text=True).stdout
+    assert "site-packages" not in linked
+
+
 def on_terminal(words, environment=None, size=(40, 120)):
     """What a run writes to a terminal that is its stderr."""
     import fcntl
