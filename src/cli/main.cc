@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/worker_pool.h"
 #include "cli/arguments.h"
 #include "cli/output.h"
 #include "cli/run.h"
@@ -35,5 +36,13 @@ int Main(const std::vector<std::string>& words) {
 int main(int argc, char** argv) {
   // A reader that went away is a failed write like any other.
   std::signal(SIGPIPE, SIG_IGN);
-  return tidemark::cli::Main({argv + 1, argv + argc});
+  // So is a file that may not grow.
+  std::signal(SIGXFSZ, SIG_IGN);
+  int exit_code = tidemark::cli::kUnusable;
+  auto done = tidemark::CatchAll([&]() -> tidemark::Status {
+    exit_code = tidemark::cli::Main({argv + 1, argv + argc});
+    return {};
+  });
+  if (!done) tidemark::cli::PrintError(done.error());
+  return exit_code;
 }

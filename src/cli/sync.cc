@@ -4,6 +4,21 @@
 #include "cli/run.h"
 
 namespace tidemark::cli {
+namespace {
+
+// Where nothing at all could be done, and for one reason, that reason is the exit code. A disk that
+// filled in mid-run is a failure like any other: it is no fault of how the run was started.
+int ExitCodeOf(const SyncReport& report) {
+  if (report.failed() == 0) return kAllDone;
+  for (const auto& table : report.tables) {
+    bool is_unusable = table.error && (table.error->kind == ErrorKind::kCorrupt ||
+                                       table.error->kind == ErrorKind::kDenied);
+    if (table.outcome == TableOutcome::kOk || !is_unusable) return kSomeFailed;
+  }
+  return kUnusable;
+}
+
+}  // namespace
 
 int RunSync(const Arguments& arguments) {
   StopOnSignal signals;
@@ -21,7 +36,7 @@ int RunSync(const Arguments& arguments) {
                   : SyncTable(*report, static_cast<ShowsIdle>(arguments.Has("--verbose")));
   if (!PrintResult(text)) return kSomeFailed;
   if (signals.exit_code() != 0) return signals.exit_code();
-  return report->failed() > 0 ? kSomeFailed : kAllDone;
+  return ExitCodeOf(*report);
 }
 
 }  // namespace tidemark::cli

@@ -139,6 +139,7 @@ LandedState Landing::Committed(const LandingCommit& commit) const {
   next.position = commit.position;
   next.source_identity = commit.source_identity;
   next.fingerprint = commit.fingerprint;
+  next.schema_version = commit.schema_version;
   next.columns = commit.columns;
   next.key = commit.key;
   next.config = commit.config;

@@ -30,6 +30,7 @@ std::int64_t FileTimestamp(std::string_view key);
 struct LandingCommit {
   Position position;
   std::string source_identity, fingerprint;
+  std::int64_t schema_version = 0;
   std::vector<Column> columns;
   std::vector<std::string> key;
   LandedConfig config;

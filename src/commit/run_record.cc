@@ -46,9 +46,8 @@ Status WriteIdleNote(ObjectStore& store, std::string_view database, IdleNote not
   Json tables = Json::array();
   for (const auto& [table, at_us] : note.checked_us)
     tables.push_back({{"table", TextJson(table)}, {"at_us", at_us}});
-  Json json = {{"format_version", 1},
-               {"run_id", TextJson(note.run_id)},
-               {"tables", std::move(tables)}};
+  Json json = {
+      {"format_version", 1}, {"run_id", TextJson(note.run_id)}, {"tables", std::move(tables)}};
   TRY(store.Put(IdleKey(database), commit::DumpJson(json) + "\n", {}));
   return {};
 }

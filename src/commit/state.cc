@@ -127,6 +127,7 @@ Status ReadState(const Json& json, LandedState& state) {
   fields.ReadObject("position", [&](const Json& j) { return ReadPosition(j, state.position); });
   fields.Read("source_identity", state.source_identity);
   fields.Read("fingerprint", state.fingerprint);
+  fields.Read("schema_version", state.schema_version);
   fields.ReadEach("columns",
                   [&](const Json& j) { return ReadColumn(j, state.columns.emplace_back()); });
   fields.Read("key", state.key);
@@ -166,6 +167,7 @@ std::string Serialize(const LandedState& state) {
                  {"nonce", TextJson(state.position.nonce)}}},
                {"source_identity", TextJson(state.source_identity)},
                {"fingerprint", TextJson(state.fingerprint)},
+               {"schema_version", state.schema_version},
                {"columns", ColumnsJson(state.columns)},
                {"key", TextsJson(state.key)},
                {"config",

@@ -39,10 +39,11 @@ struct LandedState {
   std::string run_id;      // of the run that took it: two Takes never write the same bytes
   std::int64_t last_timestamp_us = 0;  // of the newest file name given out; strictly increases
   bool is_loaded = false;
-  Position position;            // how far it was read
-  std::string source_identity;  // one destination, one source
-  std::string fingerprint;      // Table::fingerprint of what was landed
-  std::vector<Column> columns;  // of the files; types never narrow
+  Position position;                // how far it was read
+  std::string source_identity;      // one destination, one source
+  std::string fingerprint;          // Table::fingerprint of what was landed
+  std::int64_t schema_version = 0;  // TableStatus::schema_version of what was landed
+  std::vector<Column> columns;      // of the files; types never narrow
   std::vector<std::string> key;
   LandedConfig config;
   std::int64_t base_timestamp_us = 0;  // files below this are not part of the table any more

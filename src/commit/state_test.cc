@@ -14,7 +14,9 @@ LandedState Full() {
   state.is_loaded = true;
   state.position = {INT64_MIN, "inc\"arnation", std::string("\xff\x00n", 3)};
   state.source_identity = "/path/to/\xc3\xbc.db";
+  state.name = {"shop", "main", "we\"ird"};
   state.fingerprint = "fp";
+  state.schema_version = 41;
   state.columns = {{"id", arrow::int64(), "integer", 7, {}},
                    {std::string("\xfe", 1), arrow::utf8(), "", {}, {}},
                    {"v__type", arrow::utf8(), "", {}, "v"}};
@@ -39,6 +41,8 @@ void ExpectSame(const LandedState& a, const LandedState& b) {
   EXPECT_EQ(a.position, b.position);
   EXPECT_EQ(a.source_identity, b.source_identity);
   EXPECT_EQ(a.fingerprint, b.fingerprint);
+  EXPECT_EQ(a.schema_version, b.schema_version);
+  EXPECT_EQ(a.name, b.name);
   ASSERT_EQ(a.columns.size(), b.columns.size());
   for (std::size_t i = 0; i < a.columns.size(); ++i) {
     EXPECT_EQ(a.columns[i].name, b.columns[i].name);

@@ -26,8 +26,11 @@ struct TableStatus {
   Position current;
   std::optional<std::int64_t> min_valid_version;  // nullopt: changes are not tracked
   History history = History::kSame;
-  std::string untracked_because;       // for people; empty when tracked
-  std::string unsupported_because;     // not empty: the table cannot be landed at all, and why
+  std::string untracked_because;    // for people; empty when tracked
+  std::string unsupported_because;  // not empty: the table cannot be landed at all, and why
+  // Moves whenever any table of the database is defined anew, even where the definition reads the
+  // same afterwards: a column dropped and added again. 0: the source cannot tell.
+  std::int64_t schema_version = 0;
   std::int64_t retention_seconds = 0;  // how long changes are kept; 0: unknown or forever
 };
 

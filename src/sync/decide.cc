@@ -74,8 +74,7 @@ Table WithLandedTypes(const Table& table, const LandedState& state) {
     typed.columns.push_back(column);
     typed.columns.back().type = landed->type;
     auto next = std::next(landed);
-    if (next != state.columns.end() && next->IsClassOf(column))
-      typed.columns.push_back(*next);
+    if (next != state.columns.end() && next->IsClassOf(column)) typed.columns.push_back(*next);
   }
   return typed;
 }
@@ -121,6 +120,11 @@ Decision Decide(Mode mode, const LandedState& state, const TableStatus& status,
             .replaces_older_files = !has_key};
   }
   if (auto reason = BrokenHistory(state, status)) return load(*reason);
+  // DROP COLUMN and ADD COLUMN change rows without a trigger, and may leave the same definition:
+  // then only the rows themselves can tell.
+  if (status.schema_version != state.schema_version)
+    return {
+        .action = Action::kCompare, .reason = Reason::kSchemaChanged, .table = std::move(table)};
   if (status.current == state.position)
     return {.action = Action::kNothing, .reason = Reason::kNoChanges, .table = std::move(table)};
   return {.action = Action::kChanges, .reason = Reason::kChanges, .table = std::move(table)};

@@ -55,6 +55,15 @@ TEST(Decide, ChangesSinceTheWatermarkOrNothing) {
   EXPECT_EQ(idle.reason, Reason::kNoChanges);
 }
 
+TEST(Decide, DefinitionThatReadsTheSameButWasTouchedIsCompared) {
+  auto status = Tracked(5);
+  auto state = Landed(status, 5);
+  status.schema_version = state.schema_version + 1;
+  auto decision = Decided(state, status);
+  EXPECT_EQ(decision.action, Action::kCompare);
+  EXPECT_EQ(decision.reason, Reason::kSchemaChanged);
+}
+
 TEST(Decide, EveryBrokenHistoryIsALoadWithDeletes) {
   struct Case {
     History history;

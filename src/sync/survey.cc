@@ -68,8 +68,8 @@ Status AddDropped(ObjectStore& store, const SyncOptions& options, Survey& survey
   if (!layouts.empty())
     prefix += layouts.front().path.database + "/" + layouts.front().path.schema + "/";
   // Those that are still there have told whose the destination is, also when it was just adopted.
-  bool is_ours = std::ranges::any_of(survey.tables,
-                                     [](const SurveyedTable& t) { return t.state.is_loaded; });
+  bool is_ours =
+      std::ranges::any_of(survey.tables, [](const SurveyedTable& t) { return t.state.is_loaded; });
   std::vector<std::string> known;
   for (const auto& layout : layouts) known.push_back(layout.StateKey());
   std::ranges::sort(known);

@@ -58,6 +58,7 @@ class TableRun {
   // A comparison that found nothing, of a table whose position stays.
   bool HasNothingToCommit() const {
     return is_compared_equal_ && table_.status->current == table_.state.position &&
+           table_.status->schema_version == table_.state.schema_version &&
            table_.state.source_identity == context_.source_identity;
   }
 
@@ -292,6 +293,7 @@ Status TableRun::Commit() {
   commit.position.version = report_.version;
   commit.source_identity = context_.source_identity;
   commit.fingerprint = status.table.fingerprint;
+  commit.schema_version = status.schema_version;
   commit.columns = rows_as_.columns;
   commit.key = rows_as_.key;
   commit.config = ConfigOf(context_.options);
@@ -359,9 +361,7 @@ void SyncTable(const RunContext& context, SurveyedTable& table) {
   if (progress) progress->Began(table.layout.name, table.decision.table.estimated_rows);
   auto done = CatchAll([&] { return Run(context, table, began_us); });
   report.duration_us = clock.MonotonicUs() - began_us;
-  if (done && report.rows == 0 && report.is_incremental &&
-      (report.reason == Reason::kChanges || report.reason == Reason::kNoTracking))
-    report.reason = Reason::kNoChanges;
+  if (done && report.rows == 0 && report.is_incremental) report.reason = Reason::kNoChanges;
   if (!done) {
     // Another run has the table: it is looked after.
     bool is_taken = done.error().kind == ErrorKind::kConflict;

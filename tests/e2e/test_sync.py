@@ -147,6 +147,16 @@ def test_schema_changed(tracked, ddl):
     assert {k: {c: v[c] for c in wanted[k]} for k, v in live.items()} == wanted
 
 
+def test_column_dropped_and_added_again_is_noticed(tracked):
+    tracked.sql("ALTER TABLE t ADD COLUMN w TEXT; UPDATE t SET w = v")
+    tracked.sync()
+    tracked.sql("ALTER TABLE t DROP COLUMN w; ALTER TABLE t ADD COLUMN w TEXT")
+    table = tracked.sync()["t"]
+    assert (table["mode"], table["reason"], table["updated"]) == ("incremental", "schema_changed", 100)
+    tracked.assert_equal()
+    assert tracked.sync()["t"]["reason"] == "no_changes"
+
+
 def test_column_dropped(tracked):
     tracked.track("disable")
     tracked.sql("ALTER TABLE t ADD COLUMN w TEXT DEFAULT 'q'")

@@ -25,6 +25,7 @@ struct Facts {
   std::vector<CatalogTable> catalog;
   std::optional<TrackingDatabase> tracking;
   std::map<std::string, std::int64_t> analyzed_rows;
+  std::int64_t schema_version = 0;
 };
 
 class SqliteSnapshot final : public Snapshot {
@@ -105,6 +106,7 @@ Result<TableStatus> SqliteSnapshot::Inspect(const TableName& name, const Positio
   status.table = DescribeTable(*catalog, name);
   status.unsupported_because = UnsupportedBecause(*catalog);
   if (!status.unsupported_because.empty()) return status;
+  status.schema_version = facts_.schema_version;
   TRY(cut_.WithControl([&](Cut& cut) -> Status {
     TRY(InspectTracking(cut.control(), *catalog, last, status));
     bool is_idle = status.min_valid_version && last && *last == status.current;
@@ -221,6 +223,7 @@ Result<Facts> ReadFacts(Connection& connection) {
   facts.catalog = TRY(ReadCatalog(connection));
   facts.tracking = TRY(ReadTracking(connection));
   facts.analyzed_rows = TRY(ReadAnalyzedRows(connection));
+  facts.schema_version = TRY(connection.QueryInt("pragma main.schema_version")).value_or(0);
   return facts;
 }
 
