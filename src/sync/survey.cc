@@ -99,11 +99,32 @@ Status AddDropped(ObjectStore& store, const SyncOptions& options, Survey& survey
   }
 }
 
+// The watermark is a view of the state for others, who may have removed it or had one here before
+// us.
+Status LookAtWatermark(ObjectStore& store, SurveyedTable& table) {
+  auto key = table.layout.WatermarkPrefix() + "watermarks.json";
+  auto first = store.ReadRange(key, 0, 1);
+  bool is_there = first.has_value();
+  if (!is_there && first.error().kind != ErrorKind::kNotFound) return Fail(first.error());
+  // While a commit is pending its views may not be written yet.
+  table.has_lost_watermark = !is_there && table.state.is_loaded && table.state.pending.empty();
+  auto& warnings = table.report.warnings;
+  if (table.has_lost_watermark)
+    warnings.push_back(key +
+                       " was gone and is written again from the table's state; to land the "
+                       "table anew, use --mode full");
+  if (is_there && !table.state.is_loaded)
+    warnings.push_back(key +
+                       " is another system's: the table is landed anew, beside the files that "
+                       "are there");
+  return {};
+}
+
 Status PeekOne(ObjectStore& store, SurveyedTable& table) {
   auto state = Landing::Peek(store, table.layout);
   if (state) {
     table.state = std::move(*state);
-    return {};
+    return LookAtWatermark(store, table);
   }
   auto kind = state.error().kind;
   if (kind != ErrorKind::kCorrupt && kind != ErrorKind::kUnsupported) return Fail(state.error());
@@ -142,7 +163,8 @@ void DecideTable(Snapshot& snapshot, const SyncOptions& options, SurveyedTable& 
   }
   if (!status) return fail(status.error());
   table.status = std::move(*status);
-  report.warnings = table.status->table.warnings;
+  const auto& warnings = table.status->table.warnings;
+  report.warnings.insert(report.warnings.end(), warnings.begin(), warnings.end());
   if (!table.status->unsupported_because.empty()) {
     report.outcome = TableOutcome::kSkipped;
     report.warnings.push_back("table " + Display(table.layout.name) +

@@ -15,7 +15,8 @@ struct SurveyedTable {
   LandedState state;
   std::optional<TableStatus> status;  // nothing: gone from the source, or it cannot be read
   Decision decision;
-  TableReport report;  // skipped or failed already, where nothing can be done
+  bool has_lost_watermark = false;  // landed, and someone removed its watermarks.json
+  TableReport report;               // skipped or failed already, where nothing can be done
   bool is_open() const { return status.has_value() && report.outcome == TableOutcome::kOk; }
 };
 

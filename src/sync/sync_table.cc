@@ -57,7 +57,8 @@ class TableRun {
 
   // A comparison that found nothing, of a table whose position stays.
   bool HasNothingToCommit() const {
-    return is_compared_equal_ && table_.status->current == table_.state.position &&
+    return is_compared_equal_ && !table_.has_lost_watermark &&
+           table_.status->current == table_.state.position &&
            table_.status->schema_version == table_.state.schema_version &&
            table_.state.source_identity == context_.source_identity;
   }
@@ -339,7 +340,7 @@ Status Run(const RunContext& context, SurveyedTable& table, std::int64_t began_u
 bool NeedsTurn(const SyncOptions& options, const SurveyedTable& table) {
   const auto& state = table.state;
   if (table.decision.action != Action::kNothing) return true;
-  if (!state.pending.empty() || !state.remove.empty()) return true;
+  if (!state.pending.empty() || !state.remove.empty() || table.has_lost_watermark) return true;
   if (options.adopts_moved_source) return true;  // to note the source's new place
   return state.retention_seconds > 0 &&
          options.clock->NowUs() - state.landed_at_us > state.retention_seconds * 1'000'000 / 4;

@@ -81,6 +81,26 @@ def test_idle_sync_leaves_the_state_alone(tracked):
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
 
+def test_removed_watermark_is_written_again(tracked):
+    path = os.path.join(tracked.dest, "watermarks/shop/main/t/watermarks.json")
+    before = json.load(open(path))["main.t"]["version"]
+    os.unlink(path)
+    table = tracked.sync()["t"]
+    assert table["rows"] == 0 and "--mode full" in table["warnings"][0]
+    assert json.load(open(path))["main.t"]["version"] == before
+    assert tracked.sync()["t"]["warnings"] == []
+
+
+def test_watermark_of_another_system_is_told(lake):
+    folder = os.path.join(lake.dest, "watermarks/shop/main/t")
+    os.makedirs(folder)
+    with open(os.path.join(folder, "watermarks.json"), "w") as file:
+        file.write('{"main.t": 7}')
+    table = lake.sync()["t"]
+    assert table["reason"] == "first_load" and "another system" in table["warnings"][0]
+    lake.assert_equal()
+
+
 def test_mode_full_lands_deletes_of_what_is_gone(tracked):
     tracked.sql("DELETE FROM t WHERE id <= 10")
     table = tracked.sync("--mode", "full")["t"]
