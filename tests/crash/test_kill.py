@@ -101,12 +101,11 @@ def test_kill_at_random_moments(tmp_path, capsys):
     """However often a sync is killed, the folder ends up equal to the source, each row landed once."""
     rng = random.Random(SEED)
     runs, killed = 0, 0
-    while runs < KILLS:
-        count = min(KILLS_A_FOLDER, KILLS - runs)
+    while killed < KILLS:
+        count = min(KILLS_A_FOLDER, KILLS - killed)
         folder = tmp_path / str(runs)
         folder.mkdir()
         killed += one_folder(folder, count, rng, SEED + runs)
         runs += count
     with capsys.disabled():
-        print(f"\nkill -9: {runs} runs, {killed} killed before their end, seed {SEED}: 0 rows lost, 0 doubled")
-    assert killed > 0
+        print(f"\nkill -9: {killed} of {runs} runs killed before their end, seed {SEED}: 0 rows lost, 0 doubled")
