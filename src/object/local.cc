@@ -201,15 +201,15 @@ Result<std::unique_ptr<Upload>> LocalStore::StartUpload(std::string_view key,
   TRY(CheckOwner(owner));
   SealedObject object{std::string(key), std::string(owner) + "." + RandomHex16(SystemRandom()), 0};
   auto place = PlaceOf(object);
-  std::vector<std::string> changed;
   for (int attempt = 0;; ++attempt) {
+    std::vector<std::string> changed;
     TRY(local::MakeFolders(place.folder, changed));
     auto file = Open(place.path, O_WRONLY | O_CREAT | O_EXCL);
     if (file.is_open())
       return std::make_unique<LocalUpload>(std::move(place), std::move(object), std::move(file),
                                            std::move(changed));
     // Another run that published its last file here removes the folder just when we come.
-    if (errno != ENOENT || attempt == 10) return FailFile(errno, place.path);
+    if (errno != ENOENT || attempt == 1000) return FailFile(errno, place.path);
   }
 }
 

@@ -110,24 +110,33 @@ std::string ParentOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// Others remove empty folders while we make them, so that a parent made a moment ago may be gone
+// again: then it is made once more.
 Status MakeFolders(const std::string& path, std::vector<std::string>& changed) {
-  if (mkdir(path.c_str(), 0777) == 0) {
-    changed.push_back(ParentOf(path));
-    return {};
-  }
-  if (errno == ENOENT && ParentOf(path) != path) {
-    TRY(MakeFolders(ParentOf(path), changed));
-    if (mkdir(path.c_str(), 0777) == 0 || errno == EEXIST) {
-      // Made by another thread just now: perhaps not synced by it yet.
+  constexpr int kAttempts = 1000;
+  bool has_made_parent = false;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (mkdir(path.c_str(), 0777) == 0) {
       changed.push_back(ParentOf(path));
       return {};
     }
+    if (errno == EEXIST) {
+      struct stat status{};
+      if (stat(path.c_str(), &status) != 0) {
+        if (errno == ENOENT) continue;
+        return FailFile(errno, path);
+      }
+      if (!S_ISDIR(status.st_mode))
+        return Fail(ErrorKind::kInvalid, path + " is a file, not a folder");
+      // Made by another thread just now: perhaps not synced by it yet.
+      if (has_made_parent) changed.push_back(ParentOf(path));
+      return {};
+    }
+    if (errno != ENOENT || ParentOf(path) == path) return FailFile(errno, path);
+    TRY(MakeFolders(ParentOf(path), changed));
+    has_made_parent = true;
   }
-  if (errno != EEXIST) return FailFile(errno, path);
-  struct stat status{};
-  if (stat(path.c_str(), &status) != 0) return FailFile(errno, path);
-  if (!S_ISDIR(status.st_mode)) return Fail(ErrorKind::kInvalid, path + " is a file, not a folder");
-  return {};
+  return FailFile(ENOENT, path);
 }
 
 void RemoveEmptyFolders(std::string folder, const std::string& root) {
