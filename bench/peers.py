@@ -28,7 +28,10 @@ def duckdb_command(database, tables, folder, threads, is_text_only=False):
             " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
         )
     cli = pathlib.Path(sys.executable).parent / "duckdb"
-    return [str(cli), "-bail", "-c", "; ".join(script) + ";"]
+    # In a file, as thousands of tables are more than a command line holds.
+    file = pathlib.Path(folder) / "script.sql"
+    file.write_text(";\n".join(script) + ";\n")
+    return [str(cli), "-bail", "-f", str(file)]
 
 
 def adbc(database, table, out):
