@@ -123,9 +123,9 @@ TEST(RowBytes, DifferentValuesDiffer) {
 
 // Readers hold -0.0 and 0.0 for one key; as values they stay two.
 TEST(RowBytes, ZerosAreOneKey) {
-  auto zeros = BatchOf(arrow::schema({arrow::field("a", arrow::float64()),
-                                      arrow::field("b", arrow::float64())}),
-                       {{"0.0", "0.0"}, {"-0.0", "-0.0"}, {{}, {}}});
+  auto zeros = BatchOf(
+      arrow::schema({arrow::field("a", arrow::float64()), arrow::field("b", arrow::float64())}),
+      {{"0.0", "0.0"}, {"-0.0", "-0.0"}, {{}, {}}});
   RowEncoder encoder;
   ASSERT_TRUE(encoder.Start(*zeros, std::vector{0, 1}, 1));
   auto has_run = encoder.Next();
