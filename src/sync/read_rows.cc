@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "fold/fold.h"
 #include "sync/sync_table.h"
 
 namespace tidemark {
@@ -10,6 +11,15 @@ namespace {
 // Rows of a slice: large enough that opening one costs nothing, small enough that lanes end
 // together.
 constexpr std::int64_t kSliceRows = 250'000;
+
+class FoldLane final : public Lane {
+ public:
+  explicit FoldLane(Fold& fold) : fold_(fold) {}
+  Status Consume(const arrow::RecordBatch& rows) override { return fold_.AddSource(rows); }
+
+ private:
+  Fold& fold_;
+};
 
 }  // namespace
 
@@ -51,6 +61,10 @@ Status ReadSlices(const RunContext& context, const Table& table, const std::vect
   TaskGroup group(context.pool);
   for (std::size_t i = 0; i < lanes; ++i) group.Add(run_lane);
   return group.Wait();
+}
+
+Status FoldAllRows(const RunContext& context, const Table& table, Fold& fold) {
+  return ReadAllRows(context, table, [&] { return std::make_unique<FoldLane>(fold); });
 }
 
 }  // namespace tidemark

@@ -125,15 +125,6 @@ class LoadLane final : public Lane {
   std::atomic<std::int64_t>& rows_;
 };
 
-class FoldLane final : public Lane {
- public:
-  explicit FoldLane(Fold& fold) : fold_(fold) {}
-  Status Consume(const arrow::RecordBatch& rows) override { return fold_.AddSource(rows); }
-
- private:
-  Fold& fold_;
-};
-
 // The versions of a source that has none of its own are the landing's count.
 std::int64_t TableRun::NextVersion() const {
   if (!table_.status->current.incarnation.empty()) return table_.status->current.version;
@@ -215,7 +206,7 @@ Status TableRun::Compare() {
   report_.rows = report_.inserted = report_.updated = report_.deleted = 0;
   report_.version = NextVersion();
   auto fold = TRY(OpenFold(FoldUse::kChangedRows));
-  TRY(ReadAllRows(context_, rows_as_, [&] { return std::make_unique<FoldLane>(*fold); }));
+  TRY(FoldAllRows(context_, rows_as_, *fold));
   auto files = NewFiles(/*is_one_lane=*/true);
   LaneFiles lane(files);
   auto land = [&](char operation, std::int64_t& count) {
@@ -235,7 +226,7 @@ Status TableRun::Compare() {
 
 Result<bool> TableRun::IsAsLanded() {
   auto fold = TRY(OpenFold(FoldUse::kWhetherEqual));
-  TRY(ReadAllRows(context_, rows_as_, [&] { return std::make_unique<FoldLane>(*fold); }));
+  TRY(FoldAllRows(context_, rows_as_, *fold));
   auto counts = TRY(fold->Differences({}));
   if (counts.missing + counts.extra + counts.different > 0) return false;
   FoundEqual();

@@ -9,6 +9,8 @@
 
 namespace tidemark {
 
+class Fold;
+
 // What the tables of one run share.
 struct RunContext {
   ObjectStore& store;
@@ -35,6 +37,8 @@ Result<std::vector<Slice>> SplitTable(const RunContext& context, const Table& ta
 Status ReadSlices(const RunContext& context, const Table& table, const std::vector<Slice>& slices,
                   const LaneFactory& make_lane);
 Status ReadAllRows(const RunContext& context, const Table& table, const LaneFactory& make_lane);
+// Every row to the fold, to be compared with what was landed.
+Status FoldAllRows(const RunContext& context, const Table& table, Fold& fold);
 
 // Held until destroyed. Null: another run holds it; the report says so.
 Result<std::unique_ptr<AdvisoryLock>> LockTable(ObjectStore& store, SurveyedTable& table);

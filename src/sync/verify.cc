@@ -7,15 +7,6 @@
 namespace tidemark {
 namespace {
 
-class FoldLane final : public Lane {
- public:
-  explicit FoldLane(Fold& fold) : fold_(fold) {}
-  Status Consume(const arrow::RecordBatch& rows) override { return fold_.AddSource(rows); }
-
- private:
-  Fold& fold_;
-};
-
 // What stands in the way of a comparison before a row is read.
 Status CheckComparable(const SurveyedTable& table) {
   if (table.report.error) return Fail(*table.report.error);
@@ -57,7 +48,7 @@ Status Compare(const RunContext& context, const SurveyedTable& table, VerifyTabl
                               .temp_dir = context.temp_dir,
                               .stop = context.options.stop}));
   TRY(AddPending(context, table, rows_as, *fold));
-  TRY(ReadAllRows(context, rows_as, [&] { return std::make_unique<FoldLane>(*fold); }));
+  TRY(FoldAllRows(context, rows_as, *fold));
   auto counts = TRY(fold->Differences({}));
   result.rows_source = counts.rows_source;
   result.rows_landed = counts.rows_landed;
