@@ -97,10 +97,11 @@ std::expected<Run, OpenFailure> OpenRun(const Arguments& arguments, Writes write
   run.options.stop = stop;
   source_options->stop = stop;
 
-  // Once without the destination: a mistyped name must not leave an empty folder behind.
+  // Before the destination: a mistyped name must not leave an empty folder behind.
   const auto& from = arguments.operands().front();
-  if (auto source = OpenSource(from, *source_options); !source)
-    return std::unexpected(Opening(from, std::move(source.error())));
+  auto source = OpenSource(from, *source_options);
+  if (!source) return std::unexpected(Opening(from, std::move(source.error())));
+  run.source = std::move(*source);
   bool is_plan = arguments.command().name == "plan";
   auto store = OpenStore(*to, {.is_read_only = writes == Writes::kNo});
   if (store)
@@ -109,11 +110,6 @@ std::expected<Run, OpenFailure> OpenRun(const Arguments& arguments, Writes write
     run.store = std::make_unique<MemoryStore>();  // what a first sync would find: nothing
   else
     return std::unexpected(Opening(*to, std::move(store.error())));
-  // A plan copies nothing, so it need not make a folder to copy to.
-  if (!is_plan) source_options->temp_dir = TempDir(run.options.temp_dir, *run.store);
-  auto source = OpenSource(from, *source_options);
-  if (!source) return std::unexpected(Opening(from, std::move(source.error())));
-  run.source = std::move(*source);
   return run;
 }
 

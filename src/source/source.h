@@ -76,13 +76,13 @@ class Source {
   virtual Result<std::string> Identity() = 0;
   // All tables a user would call theirs, ordered by name. Database and schema are filled in.
   virtual Result<std::vector<TableName>> ListTables() = 0;
-  virtual Result<std::unique_ptr<Snapshot>> OpenSnapshot() = 0;
+  // `temp_dir`: a folder that exists, for private copies and spools; empty: the system's own.
+  virtual Result<std::unique_ptr<Snapshot>> OpenSnapshot(const std::string& temp_dir) = 0;
 };
 
 // How a source is opened; a scheme takes what it knows.
 struct SourceOptions {
   std::string database;  // the name used in paths; empty: from the location
-  std::string temp_dir;  // for private copies and spools
   std::int64_t lock_timeout_ms = 10'000;
   std::int64_t batch_rows = 16'384;
   std::int64_t batch_bytes = 4 << 20;  // a batch ends at whichever comes first

@@ -145,7 +145,8 @@ Result<SyncReport> Sync(Source& source, ObjectStore& store, const SyncOptions& o
   auto began_us = options.clock->MonotonicUs();
   report.run_id = NewRunId(options);
   auto resources = TRY(MakeResources(options));
-  auto survey = TRY(LookAround(source, store, *resources.pool, options));
+  auto temp_dir = TempDir(options.temp_dir, store);
+  auto survey = TRY(LookAround(source, store, *resources.pool, options, temp_dir));
 
   std::vector<SurveyedTable*> work;
   std::int64_t estimated_rows = 0;
@@ -164,7 +165,7 @@ Result<SyncReport> Sync(Source& source, ObjectStore& store, const SyncOptions& o
                      .pool = *resources.pool,
                      .run_id = report.run_id,
                      .source_identity = survey.source_identity,
-                     .temp_dir = TempDir(options.temp_dir, store),
+                     .temp_dir = temp_dir,
                      .workers = resources.workers,
                      .fold_memory_bytes = FoldMemory(options, resources.workers, work.size())};
   if (options.progress) options.progress->Planned(static_cast<int>(work.size()), estimated_rows);
@@ -184,7 +185,7 @@ Result<SyncReport> Plan(Source& source, ObjectStore& store, const SyncOptions& o
   SyncReport report;
   report.started_us = options.clock->NowUs();
   auto resources = TRY(MakeResources(options));
-  auto survey = TRY(LookAround(source, store, *resources.pool, options));
+  auto survey = TRY(LookAround(source, store, *resources.pool, options, /*temp_dir=*/{}));
   for (auto& table : survey.tables) {
     if (table.is_open() && table.decision.action == Action::kLoad)
       table.report.rows = table.decision.table.estimated_rows;

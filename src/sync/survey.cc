@@ -209,7 +209,7 @@ Error OfTable(const TableName& name, Error error) {
 }
 
 Result<Survey> LookAround(Source& source, ObjectStore& store, WorkerPool& pool,
-                          const SyncOptions& options) {
+                          const SyncOptions& options, const std::string& temp_dir) {
   Survey survey;
   survey.source_identity = TRY(source.Identity());
   auto names = TRY(source.ListTables());
@@ -224,7 +224,7 @@ Result<Survey> LookAround(Source& source, ObjectStore& store, WorkerPool& pool,
   TRY(PeekAll(store, pool, survey.tables));
   for (const auto& table : survey.tables) TRY(CheckIdentity(table.state, options, survey));
   TRY(AddDropped(store, options, survey, layouts));
-  survey.snapshot = TRY(source.OpenSnapshot());
+  survey.snapshot = TRY(source.OpenSnapshot(temp_dir));
   for (auto& table : survey.tables) {
     if (options.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
     if (table.report.outcome == TableOutcome::kOk) DecideTable(*survey.snapshot, options, table);

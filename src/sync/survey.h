@@ -29,8 +29,9 @@ struct Survey {
 // Looks at source and destination without writing. States are read before the snapshot is taken, so
 // that no stored position can be ahead of the snapshot, whoever else is at work.
 // kInvalid: a glob that matches nothing, a destination that belongs to another source.
+// `temp_dir`: as OpenSnapshot takes it.
 Result<Survey> LookAround(Source& source, ObjectStore& store, WorkerPool& pool,
-                          const SyncOptions& options);
+                          const SyncOptions& options, const std::string& temp_dir);
 
 // "<id or -> <location>" of two looks at one database: the ids where both have one, else the
 // locations.

@@ -86,7 +86,8 @@ VerifyTable VerifyOne(const RunContext& context, const SurveyedTable& table) {
 Result<VerifyReport> Verify(Source& source, ObjectStore& store, const SyncOptions& options) {
   auto began_us = options.clock->MonotonicUs();
   auto resources = TRY(MakeResources(options));
-  auto survey = TRY(LookAround(source, store, *resources.pool, options));
+  auto temp_dir = TempDir(options.temp_dir, store);
+  auto survey = TRY(LookAround(source, store, *resources.pool, options, temp_dir));
   std::vector<ReadPlan> plans;
   for (const auto& table : survey.tables) {
     if (!table.status || !table.state.is_loaded) continue;
@@ -101,7 +102,7 @@ Result<VerifyReport> Verify(Source& source, ObjectStore& store, const SyncOption
                      .pool = *resources.pool,
                      .run_id = {},
                      .source_identity = survey.source_identity,
-                     .temp_dir = TempDir(options.temp_dir, store),
+                     .temp_dir = temp_dir,
                      .workers = resources.workers,
                      .fold_memory_bytes = options.memory_bytes / 2};
   VerifyReport report;

@@ -120,11 +120,11 @@ std::vector<SourceCase> Cases() {
 
 class SourceContract : public testing::TestWithParam<SourceCase> {
  protected:
-  SourceContract() : fixture_(GetParam().make()) { options_.temp_dir = fixture_->temp_dir(); }
+  SourceContract() : fixture_(GetParam().make()) {}
 
   void Open() {
     source_ = Get(OpenSource(fixture_->Location(), options_));
-    snapshot_ = Get(source_->OpenSnapshot());
+    snapshot_ = Get(source_->OpenSnapshot(fixture_->temp_dir()));
   }
   Table Inspect(const std::string& name) {
     return Get(snapshot_->Inspect({"shop", "main", name}, nullptr)).table;
@@ -215,7 +215,7 @@ TEST_P(SourceContract, SnapshotIgnoresLaterWrites) {
       "drop table gone; create table gone(other text)");
   EXPECT_THAT(IntsOf(ReadAll(table, 1000), "tag"), testing::ElementsAre(10, 20));
   EXPECT_THAT(IntsOf(ReadAll(gone, 1000), "tag"), testing::ElementsAre(7));
-  snapshot_ = Get(source_->OpenSnapshot());
+  snapshot_ = Get(source_->OpenSnapshot(fixture_->temp_dir()));
   auto changed = PrepareLoad("t");
   EXPECT_EQ(changed.columns.size(), 3u);
   EXPECT_NE(changed.fingerprint, table.fingerprint);

@@ -22,10 +22,10 @@ Status ReadTable(Snapshot& snapshot, const TableName& name) {
 }
 
 Status ReadAll(const std::string& path) {
-  SourceOptions options{.temp_dir = "/tmp", .lock_timeout_ms = 0};
+  SourceOptions options{.lock_timeout_ms = 0};
   auto source = TRY(OpenSource("sqlite:" + path, options));
   auto names = TRY(source->ListTables());
-  auto snapshot = TRY(source->OpenSnapshot());
+  auto snapshot = TRY(source->OpenSnapshot(/*temp_dir=*/{}));
   std::vector<ReadPlan> plans;
   for (const auto& name : names)
     if (auto status = snapshot->Inspect(name, nullptr))

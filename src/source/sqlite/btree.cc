@@ -312,6 +312,8 @@ Result<std::unique_ptr<RowStream>> OpenRows(Connection& connection, PageReader* 
 
 namespace {
 
+constexpr auto kLastRowid = std::numeric_limits<std::int64_t>::max();
+
 struct Node {
   std::uint32_t page;
   std::int64_t last;  // largest rowid below it
@@ -334,14 +336,10 @@ Result<double> EstimateBelow(PageReader& reader, std::uint32_t number) {
   return Malformed("a tree too deep");
 }
 
-}  // namespace
-
-Result<PageSplit> SplitByPages(PageReader& reader, std::int64_t root_page,
-                               std::int64_t target_rows) {
-  constexpr std::size_t kNodesEnough = 2048, kSamples = 16;
-  constexpr auto kLast = std::numeric_limits<std::int64_t>::max();
-  std::vector<Node> nodes = {{static_cast<std::uint32_t>(root_page), kLast}};
-  for (std::size_t depth = 0; depth <= kDepthMax && nodes.size() < kNodesEnough; ++depth) {
+// The tree from above down to the first level of `enough` pages or to its leaves.
+Result<std::vector<Node>> Level(PageReader& reader, std::int64_t root_page, std::size_t enough) {
+  std::vector<Node> nodes = {{static_cast<std::uint32_t>(root_page), kLastRowid}};
+  for (std::size_t depth = 0; depth <= kDepthMax && nodes.size() < enough; ++depth) {
     const auto* first = TRY(reader.Read(nodes[0].page));
     if (IsLeaf(first, nodes[0].page)) break;
     std::vector<Node> below;
@@ -356,27 +354,46 @@ Result<PageSplit> SplitByPages(PageReader& reader, std::int64_t root_page,
     }
     nodes = std::move(below);
   }
+  return nodes;
+}
+
+Result<std::int64_t> EstimateBelow(PageReader& reader, const std::vector<Node>& nodes) {
+  constexpr std::size_t kSamples = 16;
   double sampled = 0;
   auto samples = std::min(kSamples, nodes.size());
   for (std::size_t i = 0; i < samples; ++i)
     sampled += TRY(EstimateBelow(reader, nodes[i * nodes.size() / samples].page));
-  PageSplit split;
-  split.estimated_rows = static_cast<std::int64_t>(sampled / static_cast<double>(samples) *
-                                                   static_cast<double>(nodes.size()));
+  return static_cast<std::int64_t>(sampled / static_cast<double>(samples) *
+                                   static_cast<double>(nodes.size()));
+}
+
+}  // namespace
+
+Result<std::int64_t> EstimateByPages(PageReader& reader, std::int64_t root_page) {
+  constexpr std::size_t kNodesEnough = 16;
+  return EstimateBelow(reader, TRY(Level(reader, root_page, kNodesEnough)));
+}
+
+Result<std::vector<RowidRange>> SplitByPages(PageReader& reader, std::int64_t root_page,
+                               std::int64_t target_rows) {
+  constexpr std::size_t kNodesEnough = 2048;
+  auto nodes = TRY(Level(reader, root_page, kNodesEnough));
+  auto rows = TRY(EstimateBelow(reader, nodes));
   auto slices = std::clamp<std::size_t>(
-      static_cast<std::size_t>(split.estimated_rows / std::max<std::int64_t>(target_rows, 1)), 1,
+      static_cast<std::size_t>(rows / std::max<std::int64_t>(target_rows, 1)), 1,
       nodes.size());
+  std::vector<RowidRange> ranges;
   RowidRange range;
   for (std::size_t i = 1; i < slices; ++i) {
     auto last = nodes[i * nodes.size() / slices - 1].last;
-    if (last < range.first || last == kLast) continue;
+    if (last < range.first || last == kLastRowid) continue;
     range.last = last;
-    split.ranges.push_back(range);
-    range = {last + 1, kLast};
+    ranges.push_back(range);
+    range = {last + 1, kLastRowid};
   }
-  range.last = kLast;
-  split.ranges.push_back(range);
-  return split;
+  range.last = kLastRowid;
+  ranges.push_back(range);
+  return ranges;
 }
 
 }  // namespace tidemark::sqlite

@@ -32,13 +32,13 @@ Result<std::unique_ptr<RowStream>> OpenRows(Connection& connection, PageReader* 
                                             const RowRequest& request);
 
 // Ranges of about `target_rows` rows that cover every rowid once, in order; at least one.
-struct PageSplit {
-  std::vector<RowidRange> ranges;
-  std::int64_t estimated_rows = 0;
-};
 // kUnsupported: split by SQL.
-Result<PageSplit> SplitByPages(PageReader& reader, std::int64_t root_page,
-                               std::int64_t target_rows);
+Result<std::vector<RowidRange>> SplitByPages(PageReader& reader, std::int64_t root_page,
+                                             std::int64_t target_rows);
+
+// About how many rows there are, from some tens of pages whatever the size of the table.
+// kUnsupported: ask SQL.
+Result<std::int64_t> EstimateByPages(PageReader& reader, std::int64_t root_page);
 
 // Leaf pages of a table's tree from the one that would hold `first` on, in order of rowids.
 class LeafWalk {

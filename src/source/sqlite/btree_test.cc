@@ -157,22 +157,24 @@ TEST(SplitByPages, CoversEveryRowOnce) {
   ASSERT_TRUE(reader);
   auto catalog = ReadCatalogTable(connection, "t");
   auto table = TableOf(*catalog);
+  auto estimate = EstimateByPages(*reader, catalog->root_page);
+  ASSERT_TRUE(estimate) << estimate.error().message;
+  EXPECT_NEAR(static_cast<double>(*estimate), 10'001, 3'000);
   for (std::int64_t target : {1, 100, 1'000, 3'000, 100'000}) {
     auto split = SplitByPages(*reader, catalog->root_page, target);
     ASSERT_TRUE(split) << split.error().message;
-    EXPECT_NEAR(static_cast<double>(split->estimated_rows), 10'001, 3'000);
-    EXPECT_EQ(split->ranges.front().first, RowidRange().first);
-    EXPECT_EQ(split->ranges.back().last, RowidRange().last);
+    EXPECT_EQ(split->front().first, RowidRange().first);
+    EXPECT_EQ(split->back().last, RowidRange().last);
     std::int64_t rows = 0;
-    for (std::size_t i = 0; i < split->ranges.size(); ++i) {
+    for (std::size_t i = 0; i < split->size(); ++i) {
       if (i > 0) {
-        EXPECT_EQ(split->ranges[i].first, split->ranges[i - 1].last + 1);
+        EXPECT_EQ((*split)[i].first, (*split)[i - 1].last + 1);
       }
-      rows += RowsOf(ByPages(*reader, {&*catalog, &table, split->ranges[i], {}, {}}));
+      rows += RowsOf(ByPages(*reader, {&*catalog, &table, (*split)[i], {}, {}}));
     }
     EXPECT_EQ(rows, 10'001);
     if (target == 1'000) {
-      EXPECT_GT(split->ranges.size(), 5u);
+      EXPECT_GT(split->size(), 5u);
     }
   }
 }

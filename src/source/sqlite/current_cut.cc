@@ -11,9 +11,10 @@ constexpr std::int64_t kSmallBudgetBytes = 1 << 20;
 
 }  // namespace
 
-CurrentCut::CurrentCut(const SourceOptions& options, std::string path, std::unique_ptr<Cut> first)
+CurrentCut::CurrentCut(const SourceOptions& options, std::string temp_dir,
+                       std::unique_ptr<Cut> first)
     : options_(options),
-      path_(std::move(path)),
+      temp_dir_(std::move(temp_dir)),
       log_bytes_at_start_(first->LogBytes()),
       current_(std::move(first)),
       watches_log_(current_->is_log()) {}
@@ -64,7 +65,7 @@ Status CurrentCut::MoveToCopy() {
 
 Status CurrentCut::CopyFrom(Cut& cut) {
   auto cloning = cut.is_log() ? Cloning::kNever : Cloning::kMayClone;
-  auto file = TRY(CopyDatabase(cut.control(), options_.temp_dir, cloning, options_.stop));
+  auto file = TRY(CopyDatabase(cut.control(), temp_dir_, cloning, options_.stop));
   CutOptions options{.path = {},
                      .readers = options_.readers,
                      .lock_timeout_ms = options_.lock_timeout_ms,

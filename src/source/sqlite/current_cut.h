@@ -13,7 +13,8 @@ namespace tidemark::sqlite {
 // the same state, which has the same rows on the same pages. Thread-safe.
 class CurrentCut {
  public:
-  CurrentCut(const SourceOptions& options, std::string path, std::unique_ptr<Cut> first);
+  // Copies are made in `temp_dir`.
+  CurrentCut(const SourceOptions& options, std::string temp_dir, std::unique_ptr<Cut> first);
 
   // A connection of one stream, and what keeps it open.
   struct Place {
@@ -54,7 +55,7 @@ class CurrentCut {
   Status CopyFrom(Cut& cut);
 
   const SourceOptions options_;
-  const std::string path_;
+  const std::string temp_dir_;
   const std::int64_t log_bytes_at_start_;
   std::mutex mutex_;  // of current_
   std::shared_ptr<Cut> current_;

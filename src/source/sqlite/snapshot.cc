@@ -18,7 +18,6 @@ namespace tidemark::sqlite {
 namespace {
 
 constexpr std::int64_t kMinSpoolMemoryBytes = 1 << 20;
-constexpr std::int64_t kNoSplitRows = INT64_MAX;
 
 // What is known of the whole database, read once when the snapshot is taken.
 struct Facts {
@@ -30,12 +29,12 @@ struct Facts {
 
 class SqliteSnapshot final : public Snapshot {
  public:
-  SqliteSnapshot(std::unique_ptr<Cut> cut, Facts facts, const std::string& path,
-                 const std::string& database, const SourceOptions& options)
+  SqliteSnapshot(std::unique_ptr<Cut> cut, Facts facts, const DatabaseFile& file,
+                 const SourceOptions& options)
       : options_(options),
-        database_(database),
+        file_(file),
         facts_(std::move(facts)),
-        cut_(options, path, std::move(cut)) {
+        cut_(options, file.temp_dir, std::move(cut)) {
     for (const auto& table : facts_.catalog) by_name_[table.name] = &table;
   }
 
@@ -61,7 +60,7 @@ class SqliteSnapshot final : public Snapshot {
   Result<std::unique_ptr<Spool>> SpoolOne(Connection& connection, const ReadPlan& plan) const;
 
   const SourceOptions options_;
-  const std::string database_;
+  const DatabaseFile file_;
   const Facts facts_;
   std::unordered_map<std::string, const CatalogTable*> by_name_;
   CurrentCut cut_;
@@ -70,7 +69,7 @@ class SqliteSnapshot final : public Snapshot {
 
 Result<const CatalogTable*> SqliteSnapshot::Find(const TableName& name) const {
   auto found = by_name_.find(name.name);
-  if (found == by_name_.end() || name.database != database_ || name.schema != "main")
+  if (found == by_name_.end() || name.database != file_.database || name.schema != "main")
     return Fail(ErrorKind::kNotFound, "no table " + Display(name) + " in this database");
   return found->second;
 }
@@ -117,13 +116,12 @@ Result<TableStatus> SqliteSnapshot::Inspect(const TableName& name, const Positio
   return status;
 }
 
-// The pages that a split would look at tell most; then what ANALYZE once counted; then the rowids.
+// The table's pages tell most; then what ANALYZE once counted; then the rowids.
 Result<std::int64_t> SqliteSnapshot::Estimate(Cut& cut, const CatalogTable& catalog) const {
   auto* pages = CanReadPages(catalog) ? cut.control_pages() : nullptr;
   if (pages) {
-    auto split = SplitByPages(*pages, catalog.root_page, kNoSplitRows);
-    if (split) return split->estimated_rows;
-    if (split.error().kind != ErrorKind::kUnsupported) return Fail(std::move(split.error()));
+    auto rows = EstimateByPages(*pages, catalog.root_page);
+    if (rows || rows.error().kind != ErrorKind::kUnsupported) return rows;
   }
   auto analyzed = facts_.analyzed_rows.find(catalog.name);
   if (analyzed != facts_.analyzed_rows.end()) return analyzed->second;
@@ -167,7 +165,7 @@ Result<std::unique_ptr<Spool>> SqliteSnapshot::SpoolOne(Connection& connection,
       TRY(OpenChanges(connection, *catalog, plan.table, *tracked, *plan.since_version,
                       {.rows = options_.batch_rows, .bytes = options_.batch_bytes}, options_.stop));
   auto share = options_.memory_bytes / 8 / static_cast<std::int64_t>(facts_.catalog.size() + 1);
-  return Spool::Fill(*changes, options_.temp_dir, std::max(share, kMinSpoolMemoryBytes));
+  return Spool::Fill(*changes, file_.temp_dir, std::max(share, kMinSpoolMemoryBytes));
 }
 
 Result<std::vector<RowRange>> SqliteSnapshot::SplitRows(Cut& cut, const CatalogTable& catalog,
@@ -180,7 +178,7 @@ Result<std::vector<RowRange>> SqliteSnapshot::SplitRows(Cut& cut, const CatalogT
   if (!split && split.error().kind == ErrorKind::kUnsupported)
     return SplitByWalk(cut.control(), catalog, target_rows, options_.stop);
   if (!split) return Fail(std::move(split.error()));
-  return std::vector<RowRange>(split->ranges.begin(), split->ranges.end());
+  return std::vector<RowRange>(split->begin(), split->end());
 }
 
 Result<std::vector<Slice>> SqliteSnapshot::Split(const Table& table, std::int64_t target_rows) {
@@ -229,19 +227,18 @@ Result<Facts> ReadFacts(Connection& connection) {
 
 }  // namespace
 
-Result<std::unique_ptr<Snapshot>> OpenSqliteSnapshot(const std::string& path,
-                                                     const std::string& database,
+Result<std::unique_ptr<Snapshot>> OpenSqliteSnapshot(const DatabaseFile& file,
                                                      const SourceOptions& options,
                                                      std::optional<Connection> control) {
   FAILPOINT(snapshot_before);
-  auto cut = TRY(Cut::OpenLive({.path = path,
+  auto cut = TRY(Cut::OpenLive({.path = file.path,
                                 .readers = std::max(options.readers, 1),
                                 .lock_timeout_ms = options.lock_timeout_ms,
                                 .stop = options.stop},
                                std::move(control)));
   auto facts = TRY(ReadFacts(cut->control()));
   auto snapshot =
-      std::make_unique<SqliteSnapshot>(std::move(cut), std::move(facts), path, database, options);
+      std::make_unique<SqliteSnapshot>(std::move(cut), std::move(facts), file, options);
   FAILPOINT(snapshot_after);
   return snapshot;
 }

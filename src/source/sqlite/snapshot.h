@@ -8,10 +8,15 @@
 
 namespace tidemark::sqlite {
 
-// The state of the database file `path` as it is now. `options.temp_dir` is a folder that exists.
-// `control`: as Cut::OpenLive takes it. kUnavailable: locked for longer than the time-out.
-Result<std::unique_ptr<Snapshot>> OpenSqliteSnapshot(const std::string& path,
-                                                     const std::string& database,
+struct DatabaseFile {
+  std::string path;
+  std::string database;  // as tables are named
+  std::string temp_dir;  // a folder that exists, for copies of it
+};
+
+// The file's state as it is now. `control`: as Cut::OpenLive takes it. kUnavailable: locked for
+// longer than the time-out.
+Result<std::unique_ptr<Snapshot>> OpenSqliteSnapshot(const DatabaseFile& file,
                                                      const SourceOptions& options,
                                                      std::optional<Connection> control);
 

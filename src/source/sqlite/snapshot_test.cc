@@ -33,8 +33,8 @@ constexpr const char* kNumbers =
 class SnapshotTest : public testing::Test {
  protected:
   SnapshotTest() : path_(folder_.path() + "/shop.db"), file_(path_) {
-    options_.temp_dir = folder_.path() + "/temp";
-    std::filesystem::create_directory(options_.temp_dir);
+    temp_dir_ = folder_.path() + "/temp";
+    std::filesystem::create_directory(temp_dir_);
     options_.batch_rows = 50;
     file_.Execute("pragma synchronous = off");
   }
@@ -42,7 +42,7 @@ class SnapshotTest : public testing::Test {
   void Open() {
     snapshot_.reset();
     source_ = Get(OpenSource(path_, options_));
-    snapshot_ = Get(source_->OpenSnapshot());
+    snapshot_ = Get(source_->OpenSnapshot(temp_dir_));
   }
   TableName Name(const std::string& name) const { return {"shop", "main", name}; }
   TableStatus Inspect(const std::string& name, const Position* last = nullptr) {
@@ -65,12 +65,12 @@ class SnapshotTest : public testing::Test {
     return batches;
   }
   void Track() { Get(EnableTracking(path_, {.tables = {}})); }
-  bool IsTempDirEmpty() const { return std::filesystem::is_empty(options_.temp_dir); }
+  bool IsTempDirEmpty() const { return std::filesystem::is_empty(temp_dir_); }
   // 0: the log could be emptied, so no reader holds on to it.
   std::int64_t LogIsHeld() { return file_.Int("pragma wal_checkpoint(truncate)"); }
 
   test::TempFolder folder_;
-  std::string path_;
+  std::string path_, temp_dir_;
   SqliteFile file_;
   SourceOptions options_;
   std::unique_ptr<Source> source_;
@@ -312,7 +312,7 @@ TEST(SliceToken, RoundTrips) {
 
 class OpenTest : public testing::Test {
  protected:
-  OpenTest() : path_(folder_.path() + "/shop.db") { options_.temp_dir = folder_.path(); }
+  OpenTest() : path_(folder_.path() + "/shop.db") {}
   Error FailToOpen() {
     auto source = OpenSource(path_, options_);
     EXPECT_FALSE(source.has_value());
@@ -392,7 +392,7 @@ TEST_F(OpenTest, RemovesWhatDeadProcessesLeft) {
   auto left_over = "tidemark-" + std::to_string(dead) + "-copy-abcdef";
   auto living = "tidemark-" + std::to_string(::getpid()) + "-copy-abcdef";
   for (const auto& name : {left_over, living, std::string("tidemark-notes")}) Write(name, "x");
-  Get(OpenSource(path_, options_));
+  Get(Get(OpenSource(path_, options_))->OpenSnapshot(folder_.path()));
   EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/" + left_over));
   EXPECT_TRUE(std::filesystem::exists(folder_.path() + "/" + living));
   EXPECT_TRUE(std::filesystem::exists(folder_.path() + "/tidemark-notes"));
@@ -405,7 +405,7 @@ TEST_F(OpenTest, ReadsOtherEncodings) {
       "pragma encoding = 'UTF-16le'; create table \"größe\"(\"é\" text);"
       "insert into \"größe\" values ('süß')");
   auto source = Get(OpenSource(path_, options_));
-  auto snapshot = Get(source->OpenSnapshot());
+  auto snapshot = Get(source->OpenSnapshot(folder_.path()));
   auto table = Get(snapshot->Inspect({"shop", "main", "größe"}, nullptr)).table;
   std::vector<ReadPlan> plans = {{.table = table, .since_version = std::nullopt}};
   Get(snapshot->Prepare(plans));

@@ -74,6 +74,12 @@ Status CheckReadable(Connection& connection) {
                       std::move(tables.error())));
 }
 
+std::string FolderForTemporaryFiles(const std::string& asked) {
+  if (!asked.empty()) return asked;
+  const char* folder = std::getenv("TMPDIR");
+  return folder && *folder ? folder : "/tmp";
+}
+
 // Which file a path leads to.
 struct FileIdentity {
   dev_t device = 0;
@@ -93,7 +99,7 @@ class SqliteSource final : public Source {
 
   Result<std::string> Identity() override;
   Result<std::vector<TableName>> ListTables() override;
-  Result<std::unique_ptr<Snapshot>> OpenSnapshot() override;
+  Result<std::unique_ptr<Snapshot>> OpenSnapshot(const std::string& temp_dir) override;
 
   // Looks at the file as any first statement would, so that all that can be wrong with it is told
   // at once; the connection is kept, as reading the schema of thousands of tables takes its time.
@@ -146,12 +152,16 @@ Result<std::vector<TableName>> SqliteSource::ListTables() {
   });
 }
 
-Result<std::unique_ptr<Snapshot>> SqliteSource::OpenSnapshot() {
+Result<std::unique_ptr<Snapshot>> SqliteSource::OpenSnapshot(
+    const std::string& temp_dir) {
+  auto folder = FolderForTemporaryFiles(temp_dir);
+  RemoveLeftOverFiles(folder);
   std::lock_guard lock(mutex_);
   // The snapshot takes our connection over: reading the schema is the dearest part of opening one.
   auto control = FileIdentity::Of(path_) == file_ ? std::exchange(connection_, std::nullopt)
                                                   : std::optional<Connection>();
-  auto snapshot = OpenSqliteSnapshot(path_, database_, options_, std::move(control));
+  auto snapshot = OpenSqliteSnapshot({.path = path_, .database = database_, .temp_dir = folder}, options_,
+                                     std::move(control));
   if (snapshot) return snapshot;
   // A second look tells what is wrong with the file, if that is what it was.
   connection_.reset();
@@ -161,23 +171,14 @@ Result<std::unique_ptr<Snapshot>> SqliteSource::OpenSnapshot() {
   return Fail(std::move(snapshot.error()).While(path_));
 }
 
-std::string FolderForTemporaryFiles(const SourceOptions& options) {
-  if (!options.temp_dir.empty()) return options.temp_dir;
-  const char* folder = std::getenv("TMPDIR");
-  return folder && *folder ? folder : "/tmp";
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Source>> OpenSqliteSource(const std::string& location,
                                                  const SourceOptions& options) {
   auto path = CanonicalPath(location);
-  auto complete = options;
-  complete.temp_dir = FolderForTemporaryFiles(options);
   auto database = options.database.empty() ? NameOf(location) : options.database;
-  auto source = std::make_unique<SqliteSource>(path, database, complete);
+  auto source = std::make_unique<SqliteSource>(path, database, options);
   TRY(source->Connect());
-  RemoveLeftOverFiles(complete.temp_dir);
   return source;
 }
 
