@@ -158,15 +158,18 @@ def bench_peers(lines, runs):
             lines.add(f"load {name}", ours, theirs, "s", label)
 
 
-def bench_memory(lines, _runs):
+def bench_memory(lines, runs):
     """Peak memory must not grow with the table."""
-    small, large = datasets.narrow(1_000_000), datasets.narrow(20_000_000)
-    peaks = {}
-    for rows, database in (("1 M", small), ("20 M", large)):
-        peaks[rows] = first_sync(database).peak_mib
-        theirs = duckdb_load(database, ["t"]).peak_mib
+    sizes = {"1 M": 1_000_000, "10 M": 10_000_000, "20 M": 20_000_000}
+    tables = {name: datasets.narrow(rows) for name, rows in sizes.items()}
+    peaks = dict(
+        zip(tables, alternate(runs, *[lambda d=d: first_sync(d).peak_mib for d in tables.values()]))
+    )
+    for rows in ("1 M", "20 M"):
+        theirs = duckdb_load(tables[rows], ["t"]).peak_mib
         lines.add(f"peak memory, {rows} rows", peaks[rows], theirs, "MiB", "DuckDB CLI", 0)
-    lines.add("peak memory, 20 M rows", peaks["20 M"], peaks["1 M"], "MiB", "tidemark, 1 M rows", 0)
+    for rows in ("10 M", "20 M"):
+        lines.add(f"peak memory, {rows} rows", peaks[rows], peaks["1 M"], "MiB", "tidemark, 1 M rows", 0)
     wide = first_sync(datasets.lineitem()).peak_mib
     lines.add("peak memory, lineitem", wide, peaks["1 M"], "MiB", "tidemark, 1 M rows", 0)
 

@@ -377,11 +377,11 @@ Result<std::int64_t> EstimateByPages(PageReader& reader, std::int64_t root_page)
 Result<std::vector<RowidRange>> SplitByPages(PageReader& reader, std::int64_t root_page,
                                std::int64_t target_rows) {
   constexpr std::size_t kNodesEnough = 2048;
-  auto nodes = TRY(Level(reader, root_page, kNodesEnough));
-  auto rows = TRY(EstimateBelow(reader, nodes));
-  auto slices = std::clamp<std::size_t>(
-      static_cast<std::size_t>(rows / std::max<std::int64_t>(target_rows, 1)), 1,
-      nodes.size());
+  auto rows = TRY(EstimateByPages(reader, root_page));
+  auto slices = static_cast<std::size_t>(rows / std::max<std::int64_t>(target_rows, 1));
+  // Not the leaves of a large table, whose list would be as long as the table.
+  auto nodes = TRY(Level(reader, root_page, std::min(2 * slices, kNodesEnough)));
+  slices = std::clamp<std::size_t>(slices, 1, nodes.size());
   std::vector<RowidRange> ranges;
   RowidRange range;
   for (std::size_t i = 1; i < slices; ++i) {
