@@ -30,6 +30,16 @@ std::string_view Name(Reason reason) {
   return kNames[static_cast<std::size_t>(reason)];
 }
 
+const TableSettings& SyncOptions::SettingsOf(const TableName& name) const {
+  static const TableSettings kDefaults;
+  auto found = table_settings.find(Display(name));
+  return found == table_settings.end() ? kDefaults : found->second;
+}
+
+Mode SyncOptions::ModeOf(const TableName& name) const {
+  return SettingsOf(name).mode.value_or(mode);
+}
+
 std::int64_t SyncReport::rows() const {
   std::int64_t sum = 0;
   for (const auto& table : tables) sum += table.rows;

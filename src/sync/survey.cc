@@ -171,11 +171,7 @@ void DecideTable(Snapshot& snapshot, const SyncOptions& options, SurveyedTable& 
                               " is left out: " + table.status->unsupported_because);
     return;
   }
-  auto mode = options.mode;
-  if (auto it = options.table_modes.find(Display(table.layout.name));
-      it != options.table_modes.end())
-    mode = it->second;
-  table.decision = Decide(mode, table.state, *table.status, ConfigOf(options));
+  table.decision = Decide(options.ModeOf(table.layout.name), table.state, *table.status, ConfigOf(options));
   if (table.decision.error) return fail(*table.decision.error);
   const auto& decision = table.decision;
   report.reason = decision.reason;

@@ -38,11 +38,40 @@ enum class Reason {
 };
 std::string_view Name(Reason reason);
 
-// What a run is asked to do. The command line fills it; a configuration file will.
+// What happens to landed rows when a column is renamed.
+enum class OnRename {
+  kBackfill,  // they are landed again under the new name, so that plain globs see one table
+  kViews,     // only schema.json, field ids, views and `compact` follow it
+};
+
+// What is asked of one table beyond the run's own options. Column names are compared without case.
+struct TableSettings {
+  std::optional<Mode> mode;                   // none: the run's
+  int scd_type = 0;                           // 1 or 2; 0: not said, as 1
+  std::optional<bool> soft_delete;            // none: not said, as false
+  std::vector<std::string> columns, exclude;  // no columns: all. The key is always landed
+  std::vector<std::string> hash;              // landed as HMAC-SHA-256 of their values
+  std::string where;                          // a condition in the source's SQL; empty: all rows
+  OnRename on_rename = OnRename::kBackfill;
+};
+
+// How often what is transient is tried again, and how long it waits in between.
+struct RetryOptions {
+  int attempts = 5;  // per table and run, the first one included
+  std::int64_t first_wait_ms = 500, longest_wait_ms = 30'000;  // doubled each time, with jitter
+};
+
+// What a run is asked to do. The command line and the configuration file fill it.
 struct SyncOptions {
   std::vector<std::string> include, exclude;  // globs over schema.table; no include: all
   Mode mode = Mode::kFullIncremental;
-  std::map<std::string, Mode> table_modes;  // by "schema.table", instead of `mode`
+  std::map<std::string, TableSettings> table_settings;  // by Display(name): "schema.table"
+  std::string hash_key;                                 // secret: of TableSettings::hash
+  // Names in a catalog (Unity Catalog), for output.yaml and unified files; empty or absent: the
+  // database's and the schema's own.
+  std::string catalog;
+  std::map<std::string, std::string> catalog_schemas;  // by schema
+  RetryOptions retry;
   std::string format = "per_table";
   FormatOptions encoding;
   std::int64_t max_rows_per_file = 10'000'000;
@@ -54,6 +83,10 @@ struct SyncOptions {
   Clock* clock = &SystemClock();
   Random* random = &SystemRandom();
   Progress* progress = nullptr;  // may be null
+
+  // Of one table; the defaults where nothing is said.
+  const TableSettings& SettingsOf(const TableName& name) const;
+  Mode ModeOf(const TableName& name) const;
 };
 
 // Where private copies and partitions go: what was asked for, else TMPDIR, else a folder of the
