@@ -37,6 +37,10 @@ spdlog::level::level_enum Level(LogLevel level) {
   return spdlog::level::err;
 }
 
+std::string Quoted(std::string_view text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 }  // namespace
 
 void ConfigureLog(LogLevel lowest, bool is_json) {
@@ -53,9 +57,18 @@ void Log(LogLevel level, std::string_view message) {
   auto& state = TheState();
   if (!state.logger->should_log(Level(level))) return;
   if (!state.is_json) return state.logger->log(Level(level), "{}", message);
-  auto quoted =
-      nlohmann::json(message).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  state.logger->log(Level(level), "{}", quoted);
+  state.logger->log(Level(level), "{}", Quoted(message));
+}
+
+void LogError(std::string_view kind, std::string_view message, std::string_view hint) {
+  auto& logger = *TheState().logger;
+  if (TheState().is_json)
+    logger.error(R"({},"kind":{},"hint":{})", Quoted(message), Quoted(kind),
+                 hint.empty() ? "null" : Quoted(hint));
+  else if (hint.empty())
+    logger.error("{}", message);
+  else
+    logger.error("{}\nhint: {}", message, hint);
 }
 
 }  // namespace tidemark

@@ -99,8 +99,9 @@ Result<Arguments> Arguments::Parse(const std::vector<std::string>& words) {
   // Options that hold everywhere may stand before the command.
   auto is_option = [](const std::string& word) { return word.size() > 1 && word[0] == '-'; };
   auto name = std::ranges::find_if_not(words, is_option);
-  // The one option of those that takes a value as a word of its own.
-  if (name != words.begin() && name != words.end() && *std::prev(name) == "--log-format")
+  // Two options of those take a value as a word of its own.
+  while (name != words.begin() && name != words.end() &&
+         (*std::prev(name) == "--log-format" || *std::prev(name) == "--progress"))
     name = std::find_if_not(std::next(name), words.end(), is_option);
   Arguments arguments;
   auto rest = words;

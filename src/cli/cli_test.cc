@@ -1,9 +1,14 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "cli/arguments.h"
 #include "cli/output.h"
+#include "cli/progress_lines.h"
 #include "cli/quantities.h"
 #include "cli/report.h"
 
@@ -45,6 +50,9 @@ TEST(Arguments, OptionsOfEveryCommandMayStandBeforeIt) {
   auto a = Parsed({"--log-format", "json", "status", "landing"});
   EXPECT_EQ(a.command().name, "status");
   EXPECT_EQ(a.Text("--log-format"), "json");
+  auto b = Parsed({"--log-format", "json", "--progress", "none", "status", "landing"});
+  EXPECT_EQ(b.command().name, "status");
+  EXPECT_EQ(b.Text("--progress"), "none");
 }
 
 TEST(Arguments, WordsAfterTwoDashesAreOperands) {
@@ -199,6 +207,39 @@ TEST(Help, NamesEveryOption) {
       EXPECT_THAT(CompletionScript(shell), HasSubstr(std::string(command.name)));
   }
   EXPECT_EQ(CompletionScript("csh"), "");
+}
+
+// Every event is a line; a table that advances often says so at most ten times a second, and its
+// end tells all of it.
+TEST(ProgressLines, AreJsonAndFew) {
+  FakeClock clock(0);
+  char* text = nullptr;
+  std::size_t size = 0;
+  auto* stream = ::open_memstream(&text, &size);
+  {
+    ProgressLines lines(stream, clock);
+    TableName table{"shop", "main", "t"};
+    lines.Planned(1, 0);
+    lines.Began(table, 300);
+    for (int i = 0; i < 4; ++i) {
+      clock.Set(i * 60'000);
+      lines.Advanced(table, 100, 10);
+    }
+    lines.Ended(table, true);
+  }
+  std::fclose(stream);
+  std::vector<std::string> lines;
+  std::istringstream all(text);
+  for (std::string line; std::getline(all, line);) lines.push_back(line);
+  std::free(text);
+  auto named = R"("database":"shop","schema":"main","table":"t")";
+  EXPECT_THAT(
+      lines,
+      ElementsAre(
+          R"({"progress":"planned","tables":1,"estimated_rows":null})",
+          fmt::format(R"({{"progress":"began",{},"estimated_rows":300}})", named),
+          fmt::format(R"({{"progress":"advanced",{},"rows":300,"bytes":30}})", named),
+          fmt::format(R"({{"progress":"ended",{},"ok":true,"rows":400,"bytes":40}})", named)));
 }
 
 }  // namespace

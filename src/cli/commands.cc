@@ -71,9 +71,14 @@ const Option kLogFormat = {.name = "--log-format",
                            .text = "warnings and errors as text (default) or json, a line each",
                            .choices = {"text", "json"}};
 const Option kNoProgress = {.name = "--no-progress", .text = "no progress bars on a terminal"};
+const Option kProgress = {.name = "--progress",
+                          .value = "FORMAT",
+                          .text = "bars (default, on a terminal), json: a line an event, or none",
+                          .choices = {"bars", "json", "none"}};
 const Option kHelp = {.name = "--help", .short_name = "-h", .text = "print this"};
 
-const Option* const kEverywhere[] = {&kQuiet, &kVerbose, &kLogFormat, &kNoProgress, &kHelp};
+const Option* const kEverywhere[] = {&kQuiet,      &kVerbose,  &kLogFormat,
+                                     &kNoProgress, &kProgress, &kHelp};
 
 const std::vector<const Option*> kSyncOptions = {&kTo,
                                                  &kTable,

@@ -40,10 +40,7 @@ bool PrintResult(std::string_view text) {
 }
 
 void PrintError(const Error& error) {
-  auto message = Printable(error.message);
-  // A hint of its own line, so that neither has to be found in the other.
-  if (!error.hint.empty()) message += "\nhint: " + Printable(error.hint);
-  Log(LogLevel::kError, message);
+  LogError(Name(error.kind), Printable(error.message), Printable(error.hint));
 }
 
 void PrintWarning(std::string_view message) { Log(LogLevel::kWarning, Printable(message)); }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
@@ -10,6 +11,7 @@
 
 #include "cli/output.h"
 #include "cli/progress_bars.h"
+#include "cli/progress_lines.h"
 #include "encode/codec.h"
 #include "object/memory.h"
 
@@ -113,12 +115,13 @@ std::expected<Run, OpenFailure> OpenRun(const Arguments& arguments, Writes write
   return run;
 }
 
-std::unique_ptr<ProgressBars> BarsFor(const Arguments& arguments) {
+std::unique_ptr<Progress> ProgressFor(const Arguments& arguments) {
+  auto format = arguments.Text("--progress").value_or("bars");
+  if (format == "none" || arguments.Has("--no-progress")) return nullptr;
+  if (format == "json") return std::make_unique<ProgressLines>(stderr, SystemClock());
   const char* term = std::getenv("TERM");
   bool is_dumb = !term || std::string_view(term) == "dumb";
-  if (is_dumb || !::isatty(STDERR_FILENO) || arguments.Has("--no-progress") ||
-      arguments.Has("--quiet"))
-    return nullptr;
+  if (is_dumb || !::isatty(STDERR_FILENO) || arguments.Has("--quiet")) return nullptr;
   return std::make_unique<ProgressBars>();
 }
 

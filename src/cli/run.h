@@ -9,8 +9,6 @@
 
 namespace tidemark::cli {
 
-class ProgressBars;
-
 // What sync, plan and verify have in common: a source, a destination and what to do between them.
 struct Run {
   std::unique_ptr<Source> source;
@@ -35,8 +33,9 @@ std::expected<Run, OpenFailure> OpenRun(const Arguments& arguments, Writes write
 // The options of sync, plan and verify. kInvalid.
 Result<SyncOptions> SyncOptionsOf(const Arguments& arguments);
 
-// Bars on a terminal, if they are wanted; else null.
-std::unique_ptr<ProgressBars> BarsFor(const Arguments& arguments);
+// How the run is told of while it goes on: bars on a terminal, or lines of JSON where they are
+// asked for; null: not at all.
+std::unique_ptr<Progress> ProgressFor(const Arguments& arguments);
 
 // Prints the error and gives the exit code; an interruption wins.
 int EndWith(const Error& error, const StopOnSignal& signals);

@@ -1,5 +1,4 @@
 #include "cli/output.h"
-#include "cli/progress_bars.h"
 #include "cli/report.h"
 #include "cli/run.h"
 
@@ -24,10 +23,10 @@ int RunSync(const Arguments& arguments) {
   StopOnSignal signals;
   auto run = OpenRun(arguments, Writes::kYes, signals.token());
   if (!run) return EndWith(run.error(), signals);
-  auto bars = BarsFor(arguments);
-  run->options.progress = bars.get();
+  auto progress = ProgressFor(arguments);
+  run->options.progress = progress.get();
   auto report = Sync(*run->source, *run->store, run->options);
-  bars.reset();
+  progress.reset();
   if (!report) return EndWith(report.error(), signals);
   PrintProblems(*report);
   auto text = arguments.Has("--json") ? SyncJson(*report)

@@ -1,5 +1,4 @@
 #include "cli/output.h"
-#include "cli/progress_bars.h"
 #include "cli/report.h"
 #include "cli/run.h"
 
@@ -9,10 +8,10 @@ int RunVerify(const Arguments& arguments) {
   StopOnSignal signals;
   auto run = OpenRun(arguments, Writes::kNo, signals.token());
   if (!run) return EndWith(run.error(), signals);
-  auto bars = BarsFor(arguments);
-  run->options.progress = bars.get();
+  auto progress = ProgressFor(arguments);
+  run->options.progress = progress.get();
   auto report = Verify(*run->source, *run->store, run->options);
-  bars.reset();
+  progress.reset();
   if (!report) return EndWith(report.error(), signals);
   PrintProblems(*report);
   auto text = arguments.Has("--json")    ? VerifyJson(*report)

@@ -192,6 +192,17 @@ def test_errors_as_json_are_one_object_a_line(tmp_path):
     import json
     lines = [json.loads(line) for line in done.err.splitlines()]
     assert lines[-1]["level"] == "error" and "no.db" in lines[-1]["message"]
+    assert lines[-1]["kind"] == "not_found" and "SQLite" in lines[-1]["hint"]
+    assert "hint" not in lines[-1]["message"]
+
+
+def test_progress_as_json_is_one_event_a_line(shop):
+    import json
+    done = run("sync", shop.path, "--to", shop.dest, "--progress", "json")
+    events = [json.loads(line) for line in done.err.splitlines()]
+    assert events[0] == {"progress": "planned", "tables": 2, "estimated_rows": events[0]["estimated_rows"]}
+    assert {(e["table"], e["ok"], e["rows"]) for e in events if e["progress"] == "ended"} == {("t", True, 100), ("log", True, 3)}
+    assert run("sync", shop.path, "--to", shop.dest, "--progress", "json", "--no-progress").err == ""
 
 
 def test_one_failed_table_is_1_and_the_others_are_landed(shop):
