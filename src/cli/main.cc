@@ -1,7 +1,9 @@
 #include <malloc.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <string_view>
 #include <utility>
 
 #include "base/log.h"
@@ -19,6 +21,8 @@ constexpr std::pair<std::string_view, int (*)(const Arguments&)> kCommands[] = {
     {"version", RunVersion}, {"help", RunHelp},
 };
 
+constexpr std::string_view kJsonLog[] = {"--log-format", "json"};
+
 // Batches and pages come and go in large pieces, and threads that hold on to what they freed make
 // the peak grow with the number of batches. So large pieces go back to the system at once: a load
 // of 20 M rows peaks at 50 MiB instead of 79, in the same time. The environment still wins.
@@ -31,6 +35,10 @@ void ReturnMemoryAtOnce() {
 int Main(const std::vector<std::string>& words) {
   auto arguments = Arguments::Parse(words);
   if (!arguments) {
+    // What was asked for is not known yet; a program that reads the log asked for it all the same.
+    bool wants_json = std::ranges::find(words, "--log-format=json") != words.end() ||
+                      !std::ranges::search(words, kJsonLog).empty();
+    ConfigureLog(LogLevel::kWarning, wants_json);
     PrintError(arguments.error());
     return kWrongUsage;
   }

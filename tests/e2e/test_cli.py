@@ -194,6 +194,8 @@ def test_errors_as_json_are_one_object_a_line(tmp_path):
     assert lines[-1]["level"] == "error" and "no.db" in lines[-1]["message"]
     assert lines[-1]["kind"] == "not_found" and "SQLite" in lines[-1]["hint"]
     assert "hint" not in lines[-1]["message"]
+    for words in (["sync", "--what", "--log-format", "json"], ["sync", "--log-format=json", "--what"]):
+        assert json.loads(run(*words).err)["kind"] == "invalid"
 
 
 def test_progress_as_json_is_one_event_a_line(shop):
