@@ -1,6 +1,8 @@
 #include "base/hash.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 
 #include "base/result.h"
 
@@ -42,6 +44,44 @@ std::string Sha256::FinishHex() {
   unsigned size_bytes = 0;
   TIDEMARK_CHECK(EVP_DigestFinal_ex(context_->evp, digest, &size_bytes) == 1);
   return HexOf({reinterpret_cast<const char*>(digest), size_bytes});
+}
+
+struct HmacSha256::Context {
+  EVP_MAC* mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  EVP_MAC_CTX* evp = EVP_MAC_CTX_new(mac);
+  ~Context() {
+    EVP_MAC_CTX_free(evp);
+    EVP_MAC_free(mac);
+  }
+};
+
+HmacSha256::HmacSha256(std::string_view key) : context_(std::make_unique<Context>()) {
+  char digest[] = "SHA256";
+  OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                         OSSL_PARAM_construct_end()};
+  TIDEMARK_CHECK(context_->evp != nullptr);
+  TIDEMARK_CHECK(EVP_MAC_init(context_->evp, reinterpret_cast<const unsigned char*>(key.data()),
+                              key.size(), params) == 1);
+}
+HmacSha256::~HmacSha256() = default;
+HmacSha256::HmacSha256(HmacSha256&&) noexcept = default;
+HmacSha256& HmacSha256::operator=(HmacSha256&&) noexcept = default;
+
+void HmacSha256::HexOf(std::span<const std::string_view> message, std::array<char, 64>& hex) {
+  // Without a key: the one it was made with.
+  TIDEMARK_CHECK(EVP_MAC_init(context_->evp, nullptr, 0, nullptr) == 1);
+  for (auto piece : message)
+    TIDEMARK_CHECK(EVP_MAC_update(context_->evp,
+                                  reinterpret_cast<const unsigned char*>(piece.data()),
+                                  piece.size()) == 1);
+  unsigned char digest[32];
+  std::size_t size_bytes = 0;
+  TIDEMARK_CHECK(EVP_MAC_final(context_->evp, digest, &size_bytes, sizeof digest) == 1);
+  constexpr char kDigits[] = "0123456789abcdef";
+  for (std::size_t i = 0; i < sizeof digest; ++i) {
+    hex[2 * i] = kDigits[digest[i] >> 4];
+    hex[2 * i + 1] = kDigits[digest[i] & 15];
+  }
 }
 
 }  // namespace tidemark

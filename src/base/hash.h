@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -19,6 +20,21 @@ class Sha256 {
   ~Sha256();
   void Update(std::span<const std::byte> bytes);
   std::string FinishHex();  // once
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+// HMAC-SHA-256 under one key, of many messages. One thread at a time.
+class HmacSha256 {
+ public:
+  explicit HmacSha256(std::string_view key);
+  ~HmacSha256();
+  HmacSha256(HmacSha256&&) noexcept;
+  HmacSha256& operator=(HmacSha256&&) noexcept;
+  // Of the pieces one after the other, as 64 hex digits.
+  void HexOf(std::span<const std::string_view> message, std::array<char, 64>& hex);
 
  private:
   struct Context;

@@ -54,6 +54,12 @@ Json SummaryJson(const RunSummary& run) {
           {"finished_us", run.finished_us}};
 }
 
+Json ConfigJson(const LandedConfig& config) {
+  Json json = {{"format", TextJson(config.format)}, {"fingerprint", TextJson(config.fingerprint)}};
+  if (!config.hashing.empty()) json["hashing"] = TextJson(config.hashing);
+  return json;
+}
+
 Status ReadColumn(const Json& json, Column& column) {
   Fields fields(json);
   std::string type;
@@ -106,6 +112,7 @@ Status ReadConfig(const Json& json, LandedConfig& config) {
   Fields fields(json);
   fields.Read("format", config.format);
   fields.Read("fingerprint", config.fingerprint);
+  if (json.is_object() && json.contains("hashing")) fields.Read("hashing", config.hashing);
   return fields.Done();
 }
 
@@ -170,9 +177,7 @@ std::string Serialize(const LandedState& state) {
                {"schema_version", state.schema_version},
                {"columns", ColumnsJson(state.columns)},
                {"key", TextsJson(state.key)},
-               {"config",
-                {{"format", TextJson(state.config.format)},
-                 {"fingerprint", TextJson(state.config.fingerprint)}}},
+               {"config", ConfigJson(state.config)},
                {"base_timestamp_us", state.base_timestamp_us},
                {"retention_seconds", state.retention_seconds},
                {"live_files", state.live_files},

@@ -27,7 +27,8 @@ struct RunSummary {
 // What else a landing decides on: a change of it means config_changed.
 struct LandedConfig {
   std::string format = "per_table";
-  std::string fingerprint;  // of column choice, filter, hash
+  std::string fingerprint;  // of column choice and filter; empty: all columns and rows
+  std::string hashing;      // of what is hashed, and by which key; empty: nothing
   bool operator==(const LandedConfig&) const = default;
 };
 

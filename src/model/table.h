@@ -40,6 +40,7 @@ struct Table {
   TableName name;
   std::vector<Column> columns;
   std::vector<std::string> key;  // in key order; empty: none, changes cannot be followed
+  std::string where;             // only rows for which this holds, in the source's SQL; empty: all
   std::int64_t estimated_rows = 0;
   std::string fingerprint;            // of all that, when it changes, means schema_changed
   std::vector<std::string> warnings;  // sentences for people

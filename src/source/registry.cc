@@ -28,6 +28,12 @@ std::string_view SchemeOf(std::string_view text) {
 
 }  // namespace
 
+Status Snapshot::CheckWhere(const Table& table) {
+  if (table.where.empty()) return {};
+  return Fail(ErrorKind::kUnsupported,
+              "table " + Display(table.name) + ": this source cannot choose rows by a condition");
+}
+
 std::span<const SourceKind> SourceKinds() { return kKinds; }
 
 Result<std::unique_ptr<Source>> OpenSource(const std::string& text, const SourceOptions& options) {

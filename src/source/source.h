@@ -53,14 +53,21 @@ class Snapshot {
   // kNotFound: no such table in this state. `last`: how far the table was read before; the source
   // checks that its history still has that point.
   virtual Result<TableStatus> Inspect(const TableName& name, const Position* last) = 0;
+  // Whether `table.where` can be read by: one condition over the columns of a row alone, so that a
+  // row comes and goes only by a change of its own. kInvalid says what is wrong with it.
+  virtual Status CheckWhere(const Table& table);
+  // The columns to ask for, in place of `column`, to get each value just as it is stored, whatever
+  // its type: the column, or one of bytes with its storage classes behind it.
+  virtual std::vector<Column> AsStored(const Column& column) const { return {column}; }
   // Once, after Inspect and before any reading: what will be read. A source that must not stay in
   // the way of writers makes it safe here (a private copy, a spool) and lets go of the database.
   virtual Status Prepare(std::span<const ReadPlan> plans) = 0;
   // Slices cover each row once, in key order where there is a key. At least one.
   virtual Result<std::vector<Slice>> Split(const Table& table, std::int64_t target_rows) = 0;
-  // Rows of one slice.
+  // Rows of one slice for which `table.where` holds.
   virtual Result<std::unique_ptr<BatchStream>> Read(const Table& table, const Slice& slice) = 0;
   // Net changes after `version`, ChangeSchema(table): a D has only the key, other columns are null.
+  // A row for which `table.where` does not hold counts as gone.
   virtual Result<std::unique_ptr<BatchStream>> Changes(const Table& table,
                                                        std::int64_t version) = 0;
   // After a stream of this table failed with kMisfit: looks at every value and gives the table with

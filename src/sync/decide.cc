@@ -104,7 +104,12 @@ Decision Decide(Mode mode, const LandedState& state, const TableStatus& status,
     return decision;
   };
   if (is_other_key) return load(Reason::kKeyChanged);
-  if (state.config != config) return load(Reason::kConfigChanged);
+  if (state.config != config) {
+    auto decision = load(Reason::kConfigChanged);
+    // Plain values and hashes do not mix, and the plain ones must not stay.
+    if (state.config.hashing != config.hashing) decision.replaces_older_files = true;
+    return decision;
+  }
   if (mode == Mode::kFull) return load(Reason::kModeFull);
   if (!is_same_schema) return load(Reason::kSchemaChanged);
 

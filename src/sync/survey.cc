@@ -1,7 +1,11 @@
 #include "sync/survey.h"
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
+
+#include "base/hash.h"
+#include "sync/choice.h"
 
 namespace tidemark {
 namespace {
@@ -11,6 +15,20 @@ std::string Folded(std::string text) {
     return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
   });
   return text;
+}
+
+// Lengths make the parts unmistakable whatever they hold.
+std::string Fingerprint(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const auto& part : parts) text += std::to_string(part.size()) + ":" + part;
+  return Sha256Hex(text).substr(0, 16);
+}
+
+// In whatever order and case they were given.
+std::string NamesAsOne(std::vector<std::string> names) {
+  for (auto& name : names) name = Folded(std::move(name));
+  std::ranges::sort(names);
+  return Fingerprint(names);
 }
 
 // Layouts of all tables. Names that some file systems would mix up are told apart.
@@ -146,20 +164,27 @@ Status PeekAll(ObjectStore& store, WorkerPool& pool, std::vector<SurveyedTable>&
   return group.Wait();
 }
 
-void DecideTable(Snapshot& snapshot, const SyncOptions& options, SurveyedTable& table) {
+// An error: a setting cannot be followed that was not followed before, so that it is a mistake in
+// the configuration. Where the source has changed instead, it is this table's failure alone.
+Status DecideTable(Snapshot& snapshot, const SyncOptions& options, SurveyedTable& table) {
   auto& report = table.report;
   const auto* last = table.state.is_loaded ? &table.state.position : nullptr;
   auto status = snapshot.Inspect(table.layout.name, last);
-  auto fail = [&](Error error) {
+  auto config = ConfigOf(options, table.layout.name);
+  auto fail = [&](Error error) -> Status {
     report.outcome = TableOutcome::kFailed;
     report.error = OfTable(table.layout.name, std::move(error));
+    return {};
   };
+  bool is_new_setting = !table.state.is_loaded || table.state.config != config;
+  if (!status && status.error().kind == ErrorKind::kInvalid && is_new_setting)
+    return Fail(OfTable(table.layout.name, status.error()));
   // Listed a moment ago, and dropped before the snapshot began.
   if (!status && status.error().kind == ErrorKind::kNotFound) {
     report.outcome = TableOutcome::kSkipped;
     report.warnings.push_back("table " + Display(table.layout.name) +
                               " was dropped as the run began; what was landed stays");
-    return;
+    return {};
   }
   if (!status) return fail(status.error());
   table.status = std::move(*status);
@@ -169,9 +194,9 @@ void DecideTable(Snapshot& snapshot, const SyncOptions& options, SurveyedTable& 
     report.outcome = TableOutcome::kSkipped;
     report.warnings.push_back("table " + Display(table.layout.name) +
                               " is left out: " + table.status->unsupported_because);
-    return;
+    return {};
   }
-  table.decision = Decide(options.ModeOf(table.layout.name), table.state, *table.status, ConfigOf(options));
+  table.decision = Decide(options.ModeOf(table.layout.name), table.state, *table.status, config);
   if (table.decision.error) return fail(*table.decision.error);
   const auto& decision = table.decision;
   report.reason = decision.reason;
@@ -179,6 +204,7 @@ void DecideTable(Snapshot& snapshot, const SyncOptions& options, SurveyedTable& 
       decision.action != Action::kLoad && decision.action != Action::kCompareOrLoad;
   report.version = table.status->current.version;
   if (table.state.is_loaded) report.since_version = table.state.position.version;
+  return {};
 }
 
 }  // namespace
@@ -194,8 +220,21 @@ bool IsSameSource(std::string_view a, std::string_view b) {
   return a_id != "-" && b_id != "-" ? a_id == b_id : a_location == b_location;
 }
 
-LandedConfig ConfigOf(const SyncOptions& options) {
-  return {.format = options.format, .fingerprint = {}};
+LandedConfig ConfigOf(const SyncOptions& options, const TableName& name) {
+  LandedConfig config{.format = options.format, .fingerprint = {}, .hashing = {}};
+  const auto& settings = options.SettingsOf(name);
+  bool is_all = settings.columns.empty() && settings.exclude.empty() && settings.where.empty();
+  if (!is_all)
+    config.fingerprint =
+        Fingerprint({NamesAsOne(settings.columns), NamesAsOne(settings.exclude), settings.where});
+  if (settings.hash.empty()) return config;
+  // A hash under the key tells whether it is the same key, and nothing else of it.
+  std::array<char, 64> proof;
+  const std::string_view message[] = {"tidemark: which key hashed the columns"};
+  HmacSha256(options.hash_key).HexOf(message, proof);
+  config.hashing =
+      Fingerprint({NamesAsOne(settings.hash), std::string(proof.data(), proof.size())});
+  return config;
 }
 
 Error OfTable(const TableName& name, Error error) {
@@ -207,6 +246,7 @@ Error OfTable(const TableName& name, Error error) {
 Result<Survey> LookAround(Source& source, ObjectStore& store, WorkerPool& pool,
                           const SyncOptions& options, const std::string& temp_dir) {
   Survey survey;
+  TRY(CheckHashKey(options));
   survey.source_identity = TRY(source.Identity());
   auto names = TRY(source.ListTables());
   TRY(CheckGlobs(options, names));
@@ -220,10 +260,11 @@ Result<Survey> LookAround(Source& source, ObjectStore& store, WorkerPool& pool,
   TRY(PeekAll(store, pool, survey.tables));
   for (const auto& table : survey.tables) TRY(CheckIdentity(table.state, options, survey));
   TRY(AddDropped(store, options, survey, layouts));
-  survey.snapshot = TRY(source.OpenSnapshot(temp_dir));
+  survey.snapshot = WithChoices(TRY(source.OpenSnapshot(temp_dir)), options);
   for (auto& table : survey.tables) {
     if (options.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
-    if (table.report.outcome == TableOutcome::kOk) DecideTable(*survey.snapshot, options, table);
+    if (table.report.outcome == TableOutcome::kOk)
+      TRY(DecideTable(*survey.snapshot, options, table));
   }
   std::ranges::sort(survey.tables, {}, [](const SurveyedTable& t) { return t.layout.name; });
   return survey;

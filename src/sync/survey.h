@@ -37,8 +37,8 @@ Result<Survey> LookAround(Source& source, ObjectStore& store, WorkerPool& pool,
 // locations.
 bool IsSameSource(std::string_view a, std::string_view b);
 
-// What decisions compare with LandedState::config.
-LandedConfig ConfigOf(const SyncOptions& options);
+// What decisions compare with LandedState::config. Tells nothing of the key that hashes.
+LandedConfig ConfigOf(const SyncOptions& options, const TableName& name);
 
 // The error of one table, told with its name.
 Error OfTable(const TableName& name, Error error);

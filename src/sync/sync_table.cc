@@ -288,7 +288,7 @@ Status TableRun::Commit() {
   commit.schema_version = status.schema_version;
   commit.columns = rows_as_.columns;
   commit.key = rows_as_.key;
-  commit.config = ConfigOf(context_.options);
+  commit.config = ConfigOf(context_.options, table_.layout.name);
   commit.retention_seconds = status.retention_seconds;
   commit.replaces_older_files = decision().replaces_older_files && is_loading();
   auto& summary = commit.summary;

@@ -8,7 +8,7 @@ namespace tidemark {
 namespace {
 
 // What stands in the way of a comparison before a row is read.
-Status CheckComparable(const SurveyedTable& table) {
+Status CheckComparable(const SurveyedTable& table, const LandedConfig& config) {
   if (table.report.error) return Fail(*table.report.error);
   if (!table.state.is_loaded)
     return Fail(ErrorKind::kNotFound, "nothing was landed yet", "run tidemark sync first");
@@ -17,6 +17,9 @@ Status CheckComparable(const SurveyedTable& table) {
                 "run tidemark sync, which finishes it");
   if (!table.status)
     return Fail(ErrorKind::kNotFound, "it was landed and is no longer in the source");
+  if (table.state.config != config)
+    return Fail(ErrorKind::kConflict, "its settings changed since it was landed",
+                "run tidemark sync, which lands it again");
   if (table.state.fingerprint != table.status->table.fingerprint)
     return Fail(ErrorKind::kConflict, "its columns changed since it was landed",
                 "run tidemark sync, which lands it again");
@@ -70,7 +73,7 @@ Status Compare(const RunContext& context, const SurveyedTable& table, VerifyTabl
 VerifyTable VerifyOne(const RunContext& context, const SurveyedTable& table) {
   VerifyTable result{.name = table.layout.name, .error = {}, .warnings = table.report.warnings};
   auto done = CatchAll([&]() -> Status {
-    TRY(CheckComparable(table));
+    TRY(CheckComparable(table, ConfigOf(context.options, table.layout.name)));
     return Compare(context, table, result);
   });
   if (done) return result;

@@ -303,6 +303,8 @@ Result<std::unique_ptr<PageRowStream>> OpenPageRows(PageReader& reader, const Ro
 
 Result<std::unique_ptr<RowStream>> OpenRows(Connection& connection, PageReader* reader,
                                             const RowRequest& request) {
+  // Only SQL can tell for which rows a condition holds.
+  if (!request.table->where.empty()) return OpenSqlRows(connection, request);
   if (!reader || (request.catalog->rowid_name.empty() && !request.catalog->is_without_rowid))
     return OpenSqlRows(connection, request);
   auto pages = OpenPageRows(*reader, request);
@@ -375,7 +377,7 @@ Result<std::int64_t> EstimateByPages(PageReader& reader, std::int64_t root_page)
 }
 
 Result<std::vector<RowidRange>> SplitByPages(PageReader& reader, std::int64_t root_page,
-                               std::int64_t target_rows) {
+                                             std::int64_t target_rows) {
   constexpr std::size_t kNodesEnough = 2048;
   auto rows = TRY(EstimateByPages(reader, root_page));
   auto slices = static_cast<std::size_t>(rows / std::max<std::int64_t>(target_rows, 1));

@@ -100,16 +100,16 @@ Status ChangeStream::FindColumns(const CatalogTable& catalog) {
                   "table " + Display(table_.name) + ": its key column " + name + " is not read");
     auto& column = table_.columns[*found];
     auto type = column.type->id();
-    key_at_[found - columns_.begin()] = static_cast<int>(key_.size());
-    key_.push_back({.row_column = static_cast<int>(found - columns_.begin()),
-                    .is_number = type == arrow::Type::INT64 || type == arrow::Type::DOUBLE ||
-                                 type == arrow::Type::BOOL});
-    key_table_.columns.push_back(column);
-    key_table_.key.push_back(column.name);
     // A widened column is followed by the storage classes of its values.
     auto next = static_cast<std::size_t>(*found) + 1;
-    if (next < table_.columns.size() && !table_.columns[next].storage_class_of.empty())
-      key_table_.columns.push_back(table_.columns[next]);
+    bool has_class = next < table_.columns.size() && !table_.columns[next].storage_class_of.empty();
+    key_at_[found - columns_.begin()] = static_cast<int>(key_.size());
+    key_.push_back({.row_column = static_cast<int>(found - columns_.begin()),
+                    .is_number = has_class || type == arrow::Type::INT64 ||
+                                 type == arrow::Type::DOUBLE || type == arrow::Type::BOOL});
+    key_table_.columns.push_back(column);
+    key_table_.key.push_back(column.name);
+    if (has_class) key_table_.columns.push_back(table_.columns[next]);
   }
   return {};
 }
@@ -143,6 +143,8 @@ Status ChangeStream::PrepareRow(Connection& connection, const CatalogTable& cata
     condition += QuoteIdentifier(catalog.columns[catalog.key[i]].name) + " collate " +
                  QuoteIdentifier(collations[i]) + " is ?" + std::to_string(i + 1);
   }
+  // A row that does not match is not found, so it counts as gone.
+  if (!table_.where.empty()) condition += " and (" + table_.where + "\n)";
   row_ = TRY(connection.Prepare("select " + columns + " from main." +
                                 QuoteIdentifier(catalog.name) + " where " + condition));
   return {};

@@ -97,6 +97,7 @@ Result<Query> BuildQuery(const RowRequest& request) {
     if (!fits) return Fail(ErrorKind::kInvalid, "table " + catalog.name + " has no such key");
     AddKeyRange(*keys, key, &conditions, &query);
   }
+  if (!request.table->where.empty()) conditions.push_back("(" + request.table->where + "\n)");
   // An index that covers the columns would give another order.
   query.sql = "select " + Joined(results, ",") + " from main." + QuoteIdentifier(catalog.name);
   if (key.empty() && catalog.kind == CatalogTable::Kind::kOrdinary) query.sql += " not indexed";

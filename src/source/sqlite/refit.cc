@@ -113,12 +113,14 @@ bool IsSameName(const std::string& a, const std::string& b) {
 }
 
 Result<std::vector<Seen>> LookAtAll(Connection& connection, const CatalogTable& catalog,
-                                    const std::vector<std::string>& names) {
+                                    const std::vector<std::string>& names,
+                                    const std::string& where) {
   std::string list;
   for (const auto& name : names) list += (list.empty() ? "" : ",") + QuoteIdentifier(name);
   auto select = TRY(connection.Prepare(
       "select " + list + " from main." + QuoteIdentifier(catalog.name) +
-      (catalog.is_without_rowid || catalog.root_page == 0 ? "" : " not indexed")));
+      (catalog.is_without_rowid || catalog.root_page == 0 ? "" : " not indexed") +
+      (where.empty() ? "" : " where (" + where + "\n)")));
   std::vector<Seen> seen(names.size());
   while (TRY(select.Step()))
     for (std::size_t i = 0; i < seen.size(); ++i)
@@ -148,7 +150,7 @@ Result<Table> Refit(Connection& connection, const CatalogTable& catalog, const T
   std::vector<std::string> names;
   for (const auto& column : asked.columns)
     if (column.storage_class_of.empty()) names.push_back(column.name);
-  auto seen = TRY(LookAtAll(connection, catalog, names));
+  auto seen = TRY(LookAtAll(connection, catalog, names, asked.where));
   Table fitted = asked;
   fitted.columns.clear();
   if (auto fault = KeyFault(names, seen, asked.key); !fault.empty()) {

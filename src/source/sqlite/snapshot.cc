@@ -1,11 +1,14 @@
 #include "source/sqlite/snapshot.h"
 
+#include <arrow/type.h>
+
 #include <map>
 #include <unordered_map>
 #include <utility>
 
 #include "base/failpoint.h"
 #include "source/sqlite/btree.h"
+#include "source/sqlite/condition.h"
 #include "source/sqlite/current_cut.h"
 #include "source/sqlite/describe.h"
 #include "source/sqlite/refit.h"
@@ -39,6 +42,8 @@ class SqliteSnapshot final : public Snapshot {
   }
 
   Result<TableStatus> Inspect(const TableName& name, const Position* last) override;
+  Status CheckWhere(const Table& table) override;
+  std::vector<Column> AsStored(const Column& column) const override;
   Status Prepare(std::span<const ReadPlan> plans) override;
   Result<std::vector<Slice>> Split(const Table& table, std::int64_t target_rows) override;
   Result<std::unique_ptr<BatchStream>> Read(const Table& table, const Slice& slice) override;
@@ -114,6 +119,26 @@ Result<TableStatus> SqliteSnapshot::Inspect(const TableName& name, const Positio
     return {};
   }));
   return status;
+}
+
+Status SqliteSnapshot::CheckWhere(const Table& table) {
+  const auto* catalog = TRY(Find(table.name));
+  if (table.where.empty()) return {};
+  return cut_.WithControl([&](Cut& cut) -> Status {
+    TRY_WHILE("table " + Display(table.name), CheckCondition(cut.control(), *catalog, table.where));
+    return {};
+  });
+}
+
+std::vector<Column> SqliteSnapshot::AsStored(const Column& column) const {
+  Column values = column;
+  values.type = arrow::binary();
+  return {values,
+          {.name = column.name + "__type",
+           .type = arrow::utf8(),
+           .source_type = "text",
+           .id = std::nullopt,
+           .storage_class_of = column.name}};
 }
 
 // The table's pages tell most; then what ANALYZE once counted; then the rowids.
@@ -237,8 +262,7 @@ Result<std::unique_ptr<Snapshot>> OpenSqliteSnapshot(const DatabaseFile& file,
                                 .stop = options.stop},
                                std::move(control)));
   auto facts = TRY(ReadFacts(cut->control()));
-  auto snapshot =
-      std::make_unique<SqliteSnapshot>(std::move(cut), std::move(facts), file, options);
+  auto snapshot = std::make_unique<SqliteSnapshot>(std::move(cut), std::move(facts), file, options);
   FAILPOINT(snapshot_after);
   return snapshot;
 }
