@@ -46,6 +46,15 @@ def libraries_of(program):
     return {name: pathlib.Path(path) for name, path in found.items() if not SYSTEM.match(name)}
 
 
+def licence_of(library):
+    """What Debian keeps beside a library of its own; it goes where the library goes. None: nobody knows."""
+    if not shutil.which("dpkg-query"):
+        return None
+    owner = subprocess.run(["dpkg-query", "-S", f"*/{library.resolve().name}"], capture_output=True, text=True).stdout
+    copyright_file = pathlib.Path("/usr/share/doc", owner.split(":")[0], "copyright")
+    return copyright_file if owner and copyright_file.is_file() else None
+
+
 PROGRAM = find_program()
 LIBRARIES = libraries_of(PROGRAM)
 FROM_PYARROW = {name for name, path in LIBRARIES.items() if path.parent.name == "pyarrow"}
@@ -79,6 +88,9 @@ class BuildWithProgram(build_py):
         placed = {folder / "bin" / "tidemark": (PROGRAM, "$ORIGIN/../lib:$ORIGIN/../../pyarrow")}
         for name, path in LIBRARIES.items():
             if name not in FROM_PYARROW:
+                licence = licence_of(path)
+                if licence is not None:
+                    shutil.copy(licence, folder / "lib" / f"{name}.copyright")
                 placed[folder / "lib" / name] = (path, "$ORIGIN:$ORIGIN/../../pyarrow")
         for target, (origin, rpath) in placed.items():
             shutil.copy(origin, target)

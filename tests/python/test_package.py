@@ -76,7 +76,7 @@ def test_a_wheel_is_for_any_python_3_of_this_kind_of_machine(tmp_path):
     wheel, = tmp_path.glob("*.whl")
     assert "-py3-none-linux_" in wheel.name
     with zipfile.ZipFile(wheel) as packed:
-        assert {"tidemark/py.typed", "tidemark/bin/tidemark"} <= set(packed.namelist())
+        assert {"tidemark/py.typed", "tidemark/bin/tidemark", "tidemark/lib/libsqlite3.so.0.copyright"} <= set(packed.namelist())
     after = sorted(path for path in (ROOT / "python").rglob("*") if "__pycache__" not in path.parts)
     assert after == before
 

@@ -35,7 +35,6 @@ class ChangeTracker:
                  row_group_size: int = 500_000, to: Path | None = None) -> None:
         connection = {"server": server, "sql_login": user, "password": password}
         storage: dict[str, Any] = {
-            "ingest_pipeline": _destination(to, output_dir, watermark_dir, output_manifest) or ".",
             "output_format": output_format,
             "parquet_compression": parquet_compression,
             "row_group_size": row_group_size,
@@ -47,6 +46,7 @@ class ChangeTracker:
             "storage": storage,
         }
         self._path: str | None = None
+        self._to: str | None = _destination(to, output_dir, watermark_dir, output_manifest) or "."
         self.max_workers: int | None = max(1, max_workers)
         """Threads; None: as the configuration says, else as many as there are cores."""
 
@@ -65,11 +65,7 @@ class ChangeTracker:
         else:
             tracker._path = os.fspath(config)
             tracker._settings = _config.load(config)
-        destination = _destination(to, output_dir, watermark_dir, output_manifest)
-        if destination is not None:
-            tracker._settings = {**tracker._settings, "storage": {
-                **(tracker._settings.get("storage") or {}), "ingest_pipeline": destination}}
-            tracker._path = None
+        tracker._to = _destination(to, output_dir, watermark_dir, output_manifest)
         tracker.max_workers = max_workers
         return tracker
 
@@ -116,6 +112,8 @@ class ChangeTracker:
 
     def status(self) -> list[StatusTable]:
         """What the destination knows of each table."""
+        if self._to is not None:
+            return [StatusTable.of(table) for table in run(["status", self._to])["tables"]]
         return [StatusTable.of(table) for table in self._run("status", [], None)["tables"]]
 
     def test_connectivity(self) -> bool:
@@ -139,19 +137,21 @@ class ChangeTracker:
         self.close()
 
     def __repr__(self) -> str:
-        to = _config.destination_of(self._settings)
+        to = self._to or _config.destination_of(self._settings)
         return f"ChangeTracker(server={self.server!r}, user={self.user!r}, to={to!r})"
 
     def _sync(self, words: list[str], progress: OnProgress | None) -> Sync:
         document = self._run("sync", words, progress)
-        return synced(document, _config.destination_of(self._settings), _config.settings_of(self._settings))
+        to = self._to or _config.destination_of(self._settings)
+        return synced(document, to, _config.settings_of(self._settings))
 
     def _run(self, command: str, words: list[str], progress: OnProgress | None) -> dict[str, Any]:
         if not _config.tables_of(self._settings):
             raise TidemarkError("invalid", "no tables are configured",
                                 "set .tables, or databases: in the configuration")
-        if self.max_workers is not None and command != "status":
-            words = ["--workers", str(self.max_workers), *words]
+        if command != "status":
+            words = [*(["--to", self._to] if self._to else []), *words]
+            words = [*(["--workers", str(self.max_workers)] if self.max_workers else []), *words]
         if self._path is not None:
             return run([command, "-c", self._path, *words], progress=progress)
         with _config.handed_over(self._settings) as (path, environment):
@@ -161,18 +161,15 @@ class ChangeTracker:
 def _destination(to: Path | None, output_dir: Path | None, watermark_dir: Path | None,
                  output_manifest: Path | None) -> str | None:
     """The one folder that azsql_ct's places are in; None: none was named."""
-    named = {"to": (to, None), "output_dir": (output_dir, "data"), "watermark_dir": (watermark_dir, "watermarks"),
+    named = {"to": (to, ""), "output_dir": (output_dir, "data"), "watermark_dir": (watermark_dir, "watermarks"),
              "output_manifest": (output_manifest, "output.yaml")}
     folders: dict[str, str] = {}
     for argument, (path, last) in named.items():
-        if path is None:
-            continue
-        place = pathlib.PurePath(os.fspath(path))
-        if last is not None and place.name != last:
-            raise TidemarkError("invalid", f'{argument} "{path}" does not end in "{last}"',
-                                "tidemark keeps data, watermarks and output.yaml in one folder: to=FOLDER names it")
-        folders[argument] = os.fspath(path) if last is None else str(place.parent)
+        if path is not None:
+            text = os.fspath(path)
+            place = pathlib.PurePath(text)
+            folders[argument] = str(place.parent) if last and place.name == last else text
     if len(set(folders.values())) > 1:
         raise TidemarkError("invalid", f"{' and '.join(folders)} are not in the same folder",
-                            "tidemark keeps data, watermarks and output.yaml in one folder: to=FOLDER names it")
+                            "data, watermarks and output.yaml stand in one folder: to=FOLDER names it")
     return next(iter(folders.values()), None)
