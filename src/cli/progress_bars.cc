@@ -40,12 +40,12 @@ std::string Bar(double share) {
 }
 
 struct Amounts {
-  std::int64_t estimated_rows, rows, bytes, elapsed_us;
+  std::int64_t estimated_rows, rows, bytes, elapsed_us, resumed_rows;
 };
 
 std::string LineOf(const Amounts& amounts) {
   auto seconds = static_cast<double>(std::max<std::int64_t>(amounts.elapsed_us, 1)) / 1e6;
-  auto rate = static_cast<double>(amounts.rows) / seconds;
+  auto rate = static_cast<double>(amounts.rows - amounts.resumed_rows) / seconds;
   auto line = fmt::format("{:>12} rows  {:>9}  {:>9}/s", Grouped(amounts.rows),
                           SizeText(amounts.bytes), Grouped(static_cast<std::int64_t>(rate)));
   if (amounts.estimated_rows <= 0) return std::string(kBarWidth + 7, ' ') + line;
@@ -103,6 +103,14 @@ void ProgressBars::Began(const TableName& table, std::int64_t estimated_rows) {
   at_work_[table] = {.estimated_rows = estimated_rows, .began_us = SystemClock().MonotonicUs()};
 }
 
+void ProgressBars::Resumed(const TableName& table, std::int64_t rows) {
+  std::lock_guard lock(mutex_);
+  for (auto* work : {&at_work_[table], &total_}) {
+    work->rows += rows;
+    work->resumed_rows += rows;
+  }
+}
+
 void ProgressBars::Advanced(const TableName& table, std::int64_t rows, std::int64_t bytes) {
   std::lock_guard lock(mutex_);
   auto& work = at_work_[table];
@@ -128,12 +136,14 @@ std::vector<std::string> ProgressBars::Lines(int width, int height) const {
   for (const auto& [name, work] : at_work_) {
     if (static_cast<int>(lines.size()) == shown_max) break;
     lines.push_back(Fitted(Printable(Display(name)), name_width) + " " +
-                    LineOf({work.estimated_rows, work.rows, work.bytes, now_us - work.began_us}));
+                    LineOf({work.estimated_rows, work.rows, work.bytes, now_us - work.began_us,
+                            work.resumed_rows}));
   }
   auto heading = fmt::format("{} of {} tables", ended_, tables_);
   if (failed_ > 0) heading += fmt::format(", {} failed", failed_);
   auto total = Fitted(heading, std::max<int>(name_width, static_cast<int>(heading.size()))) + " " +
-               LineOf({total_.estimated_rows, total_.rows, total_.bytes, now_us - total_.began_us});
+               LineOf({total_.estimated_rows, total_.rows, total_.bytes, now_us - total_.began_us,
+                       total_.resumed_rows});
   for (auto& line : lines) line = Fitted(line, width - 1);
   total = Fitted(total, width - 1);
   lines.push_back(has_colour_ ? "\x1b[1m" + total + "\x1b[0m" : total);

@@ -20,12 +20,14 @@ class ProgressBars final : public Progress {
 
   void Planned(int tables, std::int64_t estimated_rows) override;
   void Began(const TableName& table, std::int64_t estimated_rows) override;
+  void Resumed(const TableName& table, std::int64_t rows) override;
   void Advanced(const TableName& table, std::int64_t rows, std::int64_t bytes) override;
   void Ended(const TableName& table, bool is_ok) override;
 
  private:
   struct Work {
     std::int64_t estimated_rows = 0, rows = 0, bytes = 0, began_us = 0;
+    std::int64_t resumed_rows = 0;  // of `rows`: not of this run, so they say nothing of its speed
   };
   std::vector<std::string> Lines(int width, int height) const;
   void Draw();

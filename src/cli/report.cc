@@ -113,7 +113,12 @@ std::string SyncTable(const SyncReport& report, ShowsIdle shows_idle) {
                  CountOrDash(table.deleted), fmt::format("{}", table.files.size()),
                  SizeText(table.bytes), DurationText(table.duration_us)});
   }
-  return (columns.is_empty() ? "" : columns.Text()) +
+  std::string resumed;
+  for (const auto& table : report.tables)
+    if (table.resumed_rows > 0)
+      resumed += fmt::format("{}: went on with an interrupted load; {} rows were there already\n",
+                             Printable(Display(table.name)), Grouped(table.resumed_rows));
+  return (columns.is_empty() ? "" : columns.Text()) + resumed +
          fmt::format("{}; {} rows, {} in {}\n", Summed(report, "landed"), Grouped(report.rows()),
                      SizeText(report.bytes()), DurationText(report.duration_us));
 }

@@ -61,6 +61,7 @@ std::string SyncJson(const SyncReport& report) {
     json["bytes"] = table.bytes;
     json["files"] = table.files;
     json["duration_seconds"] = Seconds(table.duration_us);
+    json["resumed_rows"] = table.resumed_rows;
     json["error"] = ErrorJson(table.error);
     json["warnings"] = table.warnings;
     document["tables"].push_back(std::move(json));

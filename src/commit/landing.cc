@@ -1,6 +1,7 @@
 #include "commit/landing.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -14,9 +15,16 @@ constexpr int kFinishAttemptsMax = 10;
 
 bool IsFinished(const LandedState& state) { return state.pending.empty() && state.remove.empty(); }
 
-// A load lands a D row for every key that is gone, beside its L rows.
+// A load lands a D row for every key that is gone, and what changed while it ran, beside its L
+// rows.
 std::int64_t FileRows(const RunSummary& run) {
-  return run.rows + (run.mode == "full" ? run.deleted : 0);
+  return run.rows + (run.mode == "full" ? run.inserted + run.updated + run.deleted : 0);
+}
+
+std::int64_t BytesOf(std::span<const SealedObject> objects) {
+  std::int64_t bytes = 0;
+  for (const auto& object : objects) bytes += object.size_bytes;
+  return bytes;
 }
 
 Result<LandedState> ParseStored(const Stored& stored, const TableLayout& layout) {
@@ -35,7 +43,7 @@ Result<LandedState> Landing::Peek(ObjectStore& store, const TableLayout& layout)
 }
 
 Result<Landing> Landing::Take(ObjectStore& store, TableLayout layout, std::string run_id,
-                              Clock& clock) {
+                              Clock& clock, EarlierLoad load) {
   Landing landing(store, std::move(layout), clock);
   auto stored = store.Get(landing.layout_.StateKey());
   if (stored) {
@@ -49,6 +57,7 @@ Result<Landing> Landing::Take(ObjectStore& store, TableLayout layout, std::strin
   ++next.epoch;
   next.run_id = std::move(run_id);
   next.last_timestamp_us = std::max(clock.NowUs(), next.last_timestamp_us + 1);
+  if (load == EarlierLoad::kDrop) next.load.reset();
   TRY(landing.Replace(next, Failpoint::state_before_take, Failpoint::state_after_take));
   landing.first_timestamp_us_ = next.last_timestamp_us;
   TRY(landing.Sweep());
@@ -85,18 +94,47 @@ Result<std::unique_ptr<Upload>> Landing::StartFile(int part, std::string_view ex
                              state_.run_id);
 }
 
-Status Landing::SealFile(Upload& upload) {
+Result<SealedObject> Landing::Seal(Upload& upload) {
   FAILPOINT(upload_before_seal);
   auto sealed = TRY(upload.Seal());
   FAILPOINT(upload_after_seal);
-  sealed_.push_back(std::move(sealed));
+  return sealed;
+}
+
+Status Landing::SealFile(Upload& upload) {
+  Add(TRY(Seal(upload)));
   return {};
 }
 
 std::int64_t Landing::sealed_bytes() const {
-  std::int64_t bytes = 0;
-  for (const auto& object : sealed_) bytes += object.size_bytes;
-  return bytes;
+  return BytesOf(sealed_) + (state_.load ? BytesOf(state_.load->sealed) : 0);
+}
+
+void Landing::BeginLoad(UnfinishedLoad load) { state_.load = std::move(load); }
+
+Status Landing::KeepOfLoad(std::span<const SealedObject> objects,
+                           std::span<const std::string> slices, std::int64_t rows) {
+  auto next = state_;
+  auto& load = *next.load;
+  load.sealed.insert(load.sealed.end(), objects.begin(), objects.end());
+  load.rows += rows;
+  std::erase_if(load.slices, [&](const std::string& slice) {
+    return std::ranges::find(slices, slice) != slices.end();
+  });
+  // Should the write fail, it may have happened all the same: the next Take's sweep decides on
+  // them.
+  std::erase_if(sealed_, [&](const SealedObject& object) {
+    return std::ranges::find(objects, object) != objects.end();
+  });
+  return Replace(next, Failpoint::load_before_keep, Failpoint::load_after_keep);
+}
+
+Status Landing::DropLoad() {
+  auto dropped = std::exchange(state_.load, std::nullopt);
+  if (!dropped || dropped->sealed.empty()) return {};
+  TRY(Replace(state_, Failpoint::load_before_drop, Failpoint::load_after_drop));
+  for (const auto& object : dropped->sealed) TRY(store_->Discard(object));
+  return {};
 }
 
 void Landing::AdvanceTimestamp() {
@@ -145,19 +183,21 @@ LandedState Landing::Committed(const LandingCommit& commit) const {
   next.config = commit.config;
   next.retention_seconds = commit.retention_seconds;
   next.landed_at_us = clock_->NowUs();
-  next.pending = sealed_;
+  next.pending = next.load ? std::move(next.load->sealed) : std::vector<SealedObject>();
+  next.pending.insert(next.pending.end(), sealed_.begin(), sealed_.end());
+  next.load.reset();
   next.last_run = commit.summary;
   auto& run = next.last_run;
   if (run.run_id.empty()) run.run_id = state_.run_id;
   run.files.clear();
-  for (const auto& object : sealed_) run.files.push_back(object.key);
+  for (const auto& object : next.pending) run.files.push_back(object.key);
   run.bytes = sealed_bytes();
   run.finished_us = next.landed_at_us;
   if (commit.replaces_older_files) {
     next.base_timestamp_us = first_timestamp_us_;
     next.live_files = next.live_rows = 0;
   }
-  next.live_files += static_cast<std::int64_t>(sealed_.size());
+  next.live_files += std::ssize(next.pending);
   next.live_rows += FileRows(run);
   return next;
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,8 +55,11 @@ class Landing {
   // kConflict: another run took the table at this moment. kCorrupt: the state cannot be read, or
   // what an earlier run committed is gone. `run_id`: letters, digits, '-'; another one for every
   // run.
+  // `load`: whether this run goes on with the load that an earlier one left unfinished; else what
+  // that one sealed is swept.
+  enum class EarlierLoad : bool { kDrop, kKeep };
   static Result<Landing> Take(ObjectStore& store, TableLayout layout, std::string run_id,
-                              Clock& clock);
+                              Clock& clock, EarlierLoad load = EarlierLoad::kDrop);
 
   const LandedState& state() const { return state_; }
   // Of this run's first file; a later set of files (catch-up) asks for the next.
@@ -64,13 +68,27 @@ class Landing {
   // `extension`: ".parquet".
   Result<std::unique_ptr<Upload>> StartFile(int part, std::string_view extension);
   Status SealFile(Upload& upload);
+  // SealFile in two steps, so that lanes need not wait for each other's disk: the first from any
+  // thread.
+  static Result<SealedObject> Seal(Upload& upload);
+  void Add(SealedObject sealed) { sealed_.push_back(std::move(sealed)); }
   std::int64_t sealed_bytes() const;
 
   // Files started from here on sort after all started before: the changes that a load catches up
   // with.
   void AdvanceTimestamp();
 
-  // Drops what this run sealed so far: a column turned out wider, all is read again.
+  // A first load, slice by slice. Begin names all slices and writes nothing; Keep makes objects
+  // that were added, and the slices whose rows they hold, a part of the state, so that a later run
+  // can go on from there; kConflict as Commit. Commit lands what was kept together with the rest.
+  void BeginLoad(UnfinishedLoad load);
+  Status KeepOfLoad(std::span<const SealedObject> objects, std::span<const std::string> slices,
+                    std::int64_t rows);
+  // All of it is to be read again.
+  Status DropLoad();
+
+  // Drops what this run sealed so far, but for what was kept of a load: a column turned out wider,
+  // all is read again.
   Status DiscardSealed();
 
   // kConflict: the table was taken by another run; nothing of this one will ever be visible.

@@ -202,6 +202,104 @@ TEST_F(LandingTest, AStateThatCannotBeReadIsNeverTaken) {
   EXPECT_EQ(store_.Get(Layout().StateKey())->bytes, "{\"format_version\": 1");
 }
 
+class LoadTest : public LandingTest {
+ protected:
+  static UnfinishedLoad Slices(std::vector<std::string> slices) {
+    UnfinishedLoad load;
+    load.fence = {3, "i", "n"};
+    load.slices = std::move(slices);
+    return load;
+  }
+  // Files `part` of slice `slice`, kept.
+  static void Keep(Landing& landing, int part, const std::string& slice) {
+    auto upload = landing.StartFile(part, ".parquet");
+    ASSERT_TRUE(upload);
+    ASSERT_TRUE((*upload)->Write(std::as_bytes(std::span(slice))));
+    auto sealed = Landing::Seal(**upload);
+    ASSERT_TRUE(sealed);
+    landing.Add(*sealed);
+    std::vector<SealedObject> objects = {*sealed};
+    ASSERT_TRUE(landing.KeepOfLoad(objects, std::vector{slice}, 10));
+  }
+  Landing TakeKeeping(const std::string& run_id) {
+    auto landing = Landing::Take(store_, Layout(), run_id, clock_, Landing::EarlierLoad::kKeep);
+    TIDEMARK_CHECK(landing.has_value());
+    return *std::move(landing);
+  }
+  std::size_t SealedCount() { return store_.ListSealed("data/")->size(); }
+};
+
+TEST_F(LoadTest, WhatWasKeptIsInvisibleAndLandsWithTheCommitOfALaterRun) {
+  {
+    auto landing = Take("run-1");
+    landing.BeginLoad(Slices({"a", "b", "c"}));
+    Keep(landing, 1, "a");
+    Land(landing, 2, "sealed, not kept: swept");
+  }
+  EXPECT_THAT(Keys("data/"), IsEmpty());
+  auto landing = TakeKeeping("run-2");
+  ASSERT_TRUE(landing.state().load);
+  EXPECT_THAT(landing.state().load->slices, ElementsAre("b", "c"));
+  EXPECT_EQ(landing.state().load->rows, 10);
+  EXPECT_EQ(SealedCount(), 1u);
+  Keep(landing, 1, "b");
+  Land(landing, 2, "c");
+  ASSERT_TRUE(landing.Commit(CommitOf(5, 30, "full")));
+  EXPECT_EQ(Keys("data/").size(), 3u);
+  EXPECT_EQ(SealedCount(), 0u);
+  auto state = State();
+  EXPECT_FALSE(state.load);
+  EXPECT_EQ(state.live_files, 3);
+  EXPECT_EQ(state.last_run.files.size(), 3u);
+  EXPECT_EQ(store_.Get(state.last_run.files[0])->bytes, "a");
+}
+
+TEST_F(LoadTest, ARunThatDoesNotGoOnSweepsIt) {
+  {
+    auto landing = Take("run-1");
+    landing.BeginLoad(Slices({"a", "b"}));
+    Keep(landing, 1, "a");
+  }
+  auto landing = Take("run-2");
+  EXPECT_FALSE(landing.state().load);
+  EXPECT_EQ(SealedCount(), 0u);
+}
+
+TEST_F(LoadTest, DiscardingSparesWhatWasKeptAndDroppingDoesNot) {
+  auto landing = Take("run-1");
+  landing.BeginLoad(Slices({"a", "b"}));
+  Keep(landing, 1, "a");
+  ASSERT_TRUE(landing.DiscardSealed());
+  EXPECT_EQ(SealedCount(), 1u);
+  ASSERT_TRUE(landing.DropLoad());
+  EXPECT_EQ(SealedCount(), 0u);
+  EXPECT_FALSE(State().load);
+}
+
+TEST_F(LoadTest, WithoutItsFilesThereIsNothingToGoOnFrom) {
+  {
+    auto landing = Take("run-1");
+    landing.BeginLoad(Slices({"a", "b"}));
+    Keep(landing, 1, "a");
+    Keep(landing, 2, "b");
+  }
+  ASSERT_TRUE(store_.Discard(State().load->sealed.front()));
+  auto landing = TakeKeeping("run-2");
+  EXPECT_FALSE(landing.state().load);
+  EXPECT_EQ(SealedCount(), 0u);
+}
+
+TEST_F(LoadTest, AFencedRunCanKeepNothing) {
+  auto slow = Take("run-1");
+  slow.BeginLoad(Slices({"a", "b"}));
+  Keep(slow, 1, "a");
+  auto landing = TakeKeeping("run-2");
+  auto kept = slow.KeepOfLoad({}, std::vector<std::string>{"b"}, 1);
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().kind, ErrorKind::kConflict);
+  EXPECT_THAT(State().load->slices, ElementsAre("b"));
+}
+
 TEST(Layout, FileKeysAndTheirTimestamps) {
   auto layout = Layout();
   auto key = layout.FileKey(kNow, 12, ".parquet");

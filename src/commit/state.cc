@@ -38,6 +38,39 @@ Json ColumnsJson(const std::vector<Column>& columns) {
   return array;
 }
 
+Json SealedJson(const std::vector<SealedObject>& objects) {
+  Json array = Json::array();
+  for (const auto& object : objects)
+    array.push_back({{"key", TextJson(object.key)},
+                     {"token", TextJson(object.token)},
+                     {"size_bytes", object.size_bytes}});
+  return array;
+}
+
+Json PositionJson(const Position& position) {
+  return {{"version", position.version},
+          {"incarnation", TextJson(position.incarnation)},
+          {"nonce", TextJson(position.nonce)}};
+}
+
+Json ConfigJson(const LandedConfig& config) {
+  return {{"format", TextJson(config.format)}, {"fingerprint", TextJson(config.fingerprint)}};
+}
+
+Json LoadJson(const UnfinishedLoad& load) {
+  return {{"fence", PositionJson(load.fence)},
+          {"newest", PositionJson(load.newest)},
+          {"source_identity", TextJson(load.source_identity)},
+          {"fingerprint", TextJson(load.fingerprint)},
+          {"schema_version", load.schema_version},
+          {"columns", ColumnsJson(load.columns)},
+          {"key", TextsJson(load.key)},
+          {"config", ConfigJson(load.config)},
+          {"slices", TextsJson(load.slices)},
+          {"sealed", SealedJson(load.sealed)},
+          {"rows", load.rows}};
+}
+
 Json SummaryJson(const RunSummary& run) {
   return {{"run_id", TextJson(run.run_id)},
           {"mode", run.mode},
@@ -116,6 +149,24 @@ Status ReadConfig(const Json& json, LandedConfig& config) {
   return fields.Done();
 }
 
+Status ReadLoad(const Json& json, UnfinishedLoad& load) {
+  Fields fields(json);
+  fields.ReadObject("fence", [&](const Json& j) { return ReadPosition(j, load.fence); });
+  fields.ReadObject("newest", [&](const Json& j) { return ReadPosition(j, load.newest); });
+  fields.Read("source_identity", load.source_identity);
+  fields.Read("fingerprint", load.fingerprint);
+  fields.Read("schema_version", load.schema_version);
+  fields.ReadEach("columns",
+                  [&](const Json& j) { return ReadColumn(j, load.columns.emplace_back()); });
+  fields.Read("key", load.key);
+  fields.ReadObject("config", [&](const Json& j) { return ReadConfig(j, load.config); });
+  fields.Read("slices", load.slices);
+  fields.ReadEach("sealed",
+                  [&](const Json& j) { return ReadSealed(j, load.sealed.emplace_back()); });
+  fields.Read("rows", load.rows);
+  return fields.Done();
+}
+
 Status ReadName(const Json& json, TableName& name) {
   Fields fields(json);
   fields.Read("database", name.database);
@@ -148,17 +199,14 @@ Status ReadState(const Json& json, LandedState& state) {
                   [&](const Json& j) { return ReadSealed(j, state.pending.emplace_back()); });
   fields.Read("remove", state.remove);
   fields.ReadObject("last_run", [&](const Json& j) { return ReadSummary(j, state.last_run); });
+  if (json.is_object() && json.contains("load"))
+    fields.ReadObject("load", [&](const Json& j) { return ReadLoad(j, state.load.emplace()); });
   return fields.Done();
 }
 
 }  // namespace
 
 std::string Serialize(const LandedState& state) {
-  Json pending = Json::array();
-  for (const auto& object : state.pending)
-    pending.push_back({{"key", TextJson(object.key)},
-                       {"token", TextJson(object.token)},
-                       {"size_bytes", object.size_bytes}});
   Json name = {{"database", TextJson(state.name.database)},
                {"schema", TextJson(state.name.schema)},
                {"name", TextJson(state.name.name)}};
@@ -168,10 +216,7 @@ std::string Serialize(const LandedState& state) {
                {"run_id", TextJson(state.run_id)},
                {"last_timestamp_us", state.last_timestamp_us},
                {"is_loaded", state.is_loaded},
-               {"position",
-                {{"version", state.position.version},
-                 {"incarnation", TextJson(state.position.incarnation)},
-                 {"nonce", TextJson(state.position.nonce)}}},
+               {"position", PositionJson(state.position)},
                {"source_identity", TextJson(state.source_identity)},
                {"fingerprint", TextJson(state.fingerprint)},
                {"schema_version", state.schema_version},
@@ -183,9 +228,10 @@ std::string Serialize(const LandedState& state) {
                {"live_files", state.live_files},
                {"live_rows", state.live_rows},
                {"landed_at_us", state.landed_at_us},
-               {"pending", std::move(pending)},
+               {"pending", SealedJson(state.pending)},
                {"remove", TextsJson(state.remove)},
                {"last_run", SummaryJson(state.last_run)}};
+  if (state.load) json["load"] = LoadJson(*state.load);
   return commit::DumpJson(json) + "\n";
 }
 

@@ -32,6 +32,22 @@ struct LandedConfig {
   bool operator==(const LandedConfig&) const = default;
 };
 
+// A first load that has not come to its end: what a later run needs to go on with it. Its fence is
+// the position of the snapshot that it began with; rows read later come from newer snapshots, and
+// the changes since the fence, landed after all of them, make the whole exact.
+struct UnfinishedLoad {
+  Position fence;
+  Position newest;  // of the newest snapshot that any of its rows came from
+  std::string source_identity, fingerprint;
+  std::int64_t schema_version = 0;
+  std::vector<Column> columns;  // of its files
+  std::vector<std::string> key;
+  LandedConfig config;
+  std::vector<std::string> slices;   // tokens of those still to be read, in order
+  std::vector<SealedObject> sealed;  // files of all other slices, in no published state
+  std::int64_t rows = 0;             // in `sealed`
+};
+
 // What is known of one table at its destination. One small object, replaced only under the etag it
 // was read with: that replacement is the commit, the lock and the fence.
 struct LandedState {
@@ -53,6 +69,7 @@ struct LandedState {
   std::int64_t landed_at_us = 0;               // when the position was last written
   std::vector<SealedObject> pending;           // committed, perhaps not yet visible
   std::vector<std::string> remove;             // committed to be deleted once pending is visible
+  std::optional<UnfinishedLoad> load;          // none of it is visible
   RunSummary last_run;
 };
 

@@ -30,6 +30,17 @@ LandedState Full() {
   state.pending = {{"data/a", "run.1", 10}, {"data/b", "run.2", 0}};
   state.remove = {"data/old"};
   state.last_run = {"0123abcd", "full", "first_load", 12, 3, 4, 5, 6, 7, 8, {"data/a"}, 9, 10};
+  state.load = {.fence = {1, "inc", "n"},
+                .newest = {2, "inc", "m"},
+                .source_identity = "- /here",
+                .fingerprint = "fp",
+                .schema_version = 3,
+                .columns = state.columns,
+                .key = {"id"},
+                .config = {"per_table", "cfg"},
+                .slices = {"{\"first\":1}", std::string("\xff", 1)},
+                .sealed = {{"data/c", "run.3", 5}},
+                .rows = 6};
   return state;
 }
 
@@ -61,6 +72,16 @@ void ExpectSame(const LandedState& a, const LandedState& b) {
   EXPECT_EQ(a.pending, b.pending);
   EXPECT_EQ(a.remove, b.remove);
   EXPECT_EQ(a.last_run, b.last_run);
+  ASSERT_EQ(a.load.has_value(), b.load.has_value());
+  if (!a.load) return;
+  EXPECT_EQ(a.load->fence, b.load->fence);
+  EXPECT_EQ(a.load->newest, b.load->newest);
+  EXPECT_EQ(a.load->columns.size(), b.load->columns.size());
+  EXPECT_EQ(a.load->key, b.load->key);
+  EXPECT_EQ(a.load->config, b.load->config);
+  EXPECT_EQ(a.load->slices, b.load->slices);
+  EXPECT_EQ(a.load->sealed, b.load->sealed);
+  EXPECT_EQ(a.load->rows, b.load->rows);
 }
 
 TEST(State, ComesBackExactly) {

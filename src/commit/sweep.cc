@@ -26,11 +26,21 @@ bool NamesRun(std::string_view token, std::string_view run_id) {
 Status Landing::Sweep() {
   FAILPOINT(sweep_before);
   auto found = TRY(store_->ListSealed(layout_.DataPrefix()));
-  std::erase_if(found, [&](const SealedObject& object) {
-    bool is_pending = std::ranges::any_of(state_.pending, [&](const SealedObject& pending) {
-      return pending.key == object.key && pending.token == object.token;
+  auto is_among = [](const std::vector<SealedObject>& objects, const SealedObject& object) {
+    return std::ranges::any_of(objects, [&](const SealedObject& o) {
+      return o.key == object.key && o.token == object.token;
     });
-    return is_pending || NamesRun(object.token, state_.run_id);
+  };
+  // Someone removed what the unfinished load had sealed: without it there is nothing to go on from.
+  bool has_lost_load =
+      state_.load && !std::ranges::all_of(state_.load->sealed, [&](const SealedObject& object) {
+        return is_among(found, object);
+      });
+  if (has_lost_load) TRY(DropLoad());
+  std::erase_if(found, [&](const SealedObject& object) {
+    return is_among(state_.pending, object) ||
+           (state_.load && is_among(state_.load->sealed, object)) ||
+           NamesRun(object.token, state_.run_id);
   });
   if (!found.empty() && TRY(store_->Get(layout_.StateKey())).etag != etag_)
     return Fail(ErrorKind::kConflict,

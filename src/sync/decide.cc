@@ -61,6 +61,23 @@ std::optional<Error> Refusal(Mode mode, const LandedState& state, const TableSta
 
 }  // namespace
 
+std::string WhyStartOver(const UnfinishedLoad& load, const TableStatus& status,
+                         const LandedConfig& config) {
+  if (!status.min_valid_version) return "its changes are not tracked any more";
+  // The same text may hide a column that was dropped and added, and VACUUM gives rows new places:
+  // both move the schema's version.
+  if (load.fingerprint != status.table.fingerprint || load.schema_version != status.schema_version)
+    return "the database's schema was touched since";
+  if (load.key != status.table.key) return "its key is another one";
+  if (load.config != config) return "it was begun with other options";
+  if (status.history != History::kSame || load.fence.incarnation != status.current.incarnation ||
+      load.newest.version > status.current.version)
+    return "the table's history since then is broken";
+  if (load.fence.version < *status.min_valid_version)
+    return "the changes since it began are not kept any more";
+  return {};
+}
+
 Table WithLandedTypes(const Table& table, const LandedState& state) {
   Table typed = table;
   typed.columns.clear();
@@ -86,7 +103,18 @@ Decision Decide(Mode mode, const LandedState& state, const TableStatus& status,
     failed.error = std::move(refusal);
     return failed;
   }
-  if (!state.is_loaded) return Load(Reason::kFirstLoad, status.table, /*is_first=*/true);
+  if (!state.is_loaded) {
+    auto first = Load(Reason::kFirstLoad, status.table, /*is_first=*/true);
+    if (!state.load) return first;
+    first.starts_over_because = WhyStartOver(*state.load, status, config);
+    first.goes_on = first.starts_over_because.empty();
+    if (first.goes_on) {
+      LandedState as_begun;
+      as_begun.columns = state.load->columns;
+      first.table = WithLandedTypes(status.table, as_begun);
+    }
+    return first;
+  }
 
   bool is_same_schema = state.fingerprint == status.table.fingerprint;
   auto table = is_same_schema ? WithLandedTypes(status.table, state) : status.table;

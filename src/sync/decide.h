@@ -23,12 +23,20 @@ struct Decision {
   Table table;                        // with the column types to read as
   bool lands_deletes = false;         // of keys that were landed and are gone
   bool replaces_older_files = false;  // this run's files are the table
-  std::optional<Error> error;         // set: the table fails with it
+  // A first load that an earlier run left unfinished: go on with it, or why that cannot be.
+  bool goes_on = false;
+  std::string starts_over_because;
+  std::optional<Error> error;  // set: the table fails with it
 };
 
 // The table of cases of design.md section 6 and rules.md 3-6; pure. `state`: what is landed.
 Decision Decide(Mode mode, const LandedState& state, const TableStatus& status,
                 const LandedConfig& config);
+
+// Why a load that an earlier run left unfinished cannot be gone on with; empty: it can. `status`
+// must have been asked for with the load's newest position.
+std::string WhyStartOver(const UnfinishedLoad& load, const TableStatus& status,
+                         const LandedConfig& config);
 
 // `table` as the source promises it, with the types of what is landed where the same column of the
 // same declared type is wider there: types never narrow.

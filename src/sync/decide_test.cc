@@ -41,6 +41,49 @@ TEST(Decide, FirstLoadLandsNoDeletes) {
   EXPECT_FALSE(decision.replaces_older_files);
 }
 
+LandedState LoadingSince(const TableStatus& status, std::int64_t version) {
+  LandedState state;
+  state.load.emplace();
+  state.load->fence = {version, "inc", "n"};
+  state.load->newest = state.load->fence;
+  state.load->fingerprint = status.table.fingerprint;
+  state.load->columns = status.table.columns;
+  state.load->key = status.table.key;
+  return state;
+}
+
+TEST(Decide, AnUnfinishedLoadGoesOnWithTheTypesItWasBegunWith) {
+  auto status = Tracked(9);
+  auto state = LoadingSince(status, 5);
+  state.load->columns[1].type = arrow::utf8();
+  auto decision = Decided(state, status);
+  EXPECT_EQ(decision.reason, Reason::kFirstLoad);
+  EXPECT_TRUE(decision.goes_on) << decision.starts_over_because;
+  EXPECT_TRUE(decision.table.columns[1].type->Equals(*arrow::utf8()));
+}
+
+TEST(Decide, AnUnfinishedLoadStartsOverWhereChangesCannotMakeItExact) {
+  auto starts_over = [](auto change) {
+    auto status = Tracked(9);
+    auto state = LoadingSince(status, 5);
+    change(state, status);
+    auto decision = Decided(state, status);
+    EXPECT_EQ(decision.action, Action::kLoad);
+    return !decision.goes_on && !decision.starts_over_because.empty();
+  };
+  using State = LandedState;
+  EXPECT_TRUE(starts_over([](State&, TableStatus& s) { s.min_valid_version.reset(); }));
+  EXPECT_TRUE(starts_over([](State&, TableStatus& s) { s.min_valid_version = 6; }));
+  EXPECT_TRUE(starts_over([](State&, TableStatus& s) { s.history = History::kRestored; }));
+  EXPECT_TRUE(starts_over([](State&, TableStatus& s) { s.current.incarnation = "other"; }));
+  EXPECT_TRUE(starts_over([](State&, TableStatus& s) { s.table.fingerprint = "f2"; }));
+  EXPECT_TRUE(starts_over([](State&, TableStatus& s) { s.schema_version = 1; }));
+  EXPECT_TRUE(starts_over([](State& s, TableStatus&) { s.load->newest.version = 10; }));
+  EXPECT_TRUE(starts_over([](State& s, TableStatus&) { s.load->config.fingerprint = "x"; }));
+  EXPECT_TRUE(starts_over([](State& s, TableStatus&) { s.load->key.clear(); }));
+  EXPECT_FALSE(starts_over([](State&, TableStatus& s) { s.min_valid_version = 5; }));
+}
+
 TEST(Decide, IncrementalWithoutWatermarkFailsAndSaysHow) {
   auto decision = Decided({}, Tracked(5), Mode::kIncremental);
   ASSERT_TRUE(decision.error);

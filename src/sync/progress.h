@@ -11,6 +11,8 @@ class Progress {
   virtual ~Progress() = default;
   virtual void Planned(int tables, std::int64_t estimated_rows) = 0;
   virtual void Began(const TableName& table, std::int64_t estimated_rows) = 0;
+  // Rows that an earlier run has read already.
+  virtual void Resumed(const TableName& table, std::int64_t rows) { Advanced(table, rows, 0); }
   virtual void Advanced(const TableName& table, std::int64_t rows, std::int64_t bytes) = 0;
   virtual void Ended(const TableName& table, bool is_ok) = 0;
 };

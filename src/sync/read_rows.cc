@@ -3,14 +3,14 @@
 #include <atomic>
 
 #include "fold/fold.h"
+#include "sync/load_slices.h"
 #include "sync/sync_table.h"
 
 namespace tidemark {
 namespace {
 
-// Rows of a slice: large enough that opening one costs nothing, small enough that lanes end
-// together.
-constexpr std::int64_t kSliceRows = 250'000;
+// A lane makes a file of its own, so that it should have some rows to fill it.
+constexpr std::size_t kSlicesALane = 5;
 
 class FoldLane final : public Lane {
  public:
@@ -24,7 +24,12 @@ class FoldLane final : public Lane {
 }  // namespace
 
 Result<std::vector<Slice>> SplitTable(const RunContext& context, const Table& table) {
-  return context.snapshot.Split(table, kSliceRows);
+  return context.snapshot.Split(table, SliceRows(context.options, table));
+}
+
+std::size_t LaneCount(const RunContext& context, std::size_t slices) {
+  auto lanes = (slices + kSlicesALane - 1) / kSlicesALane;
+  return std::min(static_cast<std::size_t>(context.workers), lanes);
 }
 
 Status ReadAllRows(const RunContext& context, const Table& table, const LaneFactory& make_lane) {
@@ -50,6 +55,7 @@ Status ReadSlices(const RunContext& context, const Table& table, const std::vect
           if (context.options.progress)
             context.options.progress->Advanced(table.name, batch->num_rows(), 0);
         }
+        TRY(lane->EndSlice(slices[i]));
       }
       return has_failed ? Status() : lane->Finish();
     };
@@ -57,7 +63,7 @@ Status ReadSlices(const RunContext& context, const Table& table, const std::vect
     if (!done) has_failed = true;
     return done;
   };
-  auto lanes = std::min<std::size_t>(static_cast<std::size_t>(context.workers), slices.size());
+  auto lanes = LaneCount(context, slices.size());
   TaskGroup group(context.pool);
   for (std::size_t i = 0; i < lanes; ++i) group.Add(run_lane);
   return group.Wait();

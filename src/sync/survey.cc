@@ -166,9 +166,14 @@ Status PeekAll(ObjectStore& store, WorkerPool& pool, std::vector<SurveyedTable>&
 
 // An error: a setting cannot be followed that was not followed before, so that it is a mistake in
 // the configuration. Where the source has changed instead, it is this table's failure alone.
-Status DecideTable(Snapshot& snapshot, const SyncOptions& options, SurveyedTable& table) {
+Status DecideTable(Snapshot& snapshot, const SyncOptions& options,
+                   const std::string& source_identity, SurveyedTable& table) {
   auto& report = table.report;
-  const auto* last = table.state.is_loaded ? &table.state.position : nullptr;
+  auto& load = table.state.load;
+  // Of another database: nothing of it can be used here.
+  if (load && !IsSameSource(load->source_identity, source_identity)) load.reset();
+  // A database that went back to before the newest row of a load has another history than that row.
+  const auto* last = table.state.is_loaded ? &table.state.position : load ? &load->newest : nullptr;
   auto status = snapshot.Inspect(table.layout.name, last);
   auto config = ConfigOf(options, table.layout.name);
   auto fail = [&](Error error) -> Status {
@@ -264,7 +269,7 @@ Result<Survey> LookAround(Source& source, ObjectStore& store, WorkerPool& pool,
   for (auto& table : survey.tables) {
     if (options.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
     if (table.report.outcome == TableOutcome::kOk)
-      TRY(DecideTable(*survey.snapshot, options, table));
+      TRY(DecideTable(*survey.snapshot, options, survey.source_identity, table));
   }
   std::ranges::sort(survey.tables, {}, [](const SurveyedTable& t) { return t.layout.name; });
   return survey;

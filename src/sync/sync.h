@@ -106,6 +106,7 @@ struct TableReport {
   std::optional<std::int64_t> since_version;
   std::vector<std::string> files;
   std::int64_t duration_us = 0;
+  std::int64_t resumed_rows = 0;  // of `rows`: read by an earlier run, whose load this one ended
   std::optional<Error> error;
   std::vector<std::string> warnings;
 };

@@ -3,10 +3,11 @@
 #include <arrow/api.h>
 
 #include <algorithm>
-#include <atomic>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "fold/fold.h"
+#include "sync/load_slices.h"
 #include "sync/run_context.h"
 #include "sync/table_files.h"
 
@@ -82,8 +83,12 @@ class TableRun {
   TableFiles NewFiles(bool is_one_lane);
   std::int64_t NextVersion() const;
   Status Load();
+  bool KeepsSlices(std::size_t slices) const;
+  Result<std::vector<Slice>> BeginLoad();
+  Status CatchUp(std::int64_t fence_version);
   Status LandGone(Fold& fold, LaneFiles& lane);
   Status Changes();
+  Status LandChanges(std::int64_t since_version);
   Status Compare();
   Result<bool> IsAsLanded();
   void FoundEqual();
@@ -102,27 +107,6 @@ class TableRun {
   Table rows_as_;  // grows wider when values do not fit
   std::int64_t began_us_;
   bool is_compared_equal_ = false;
-};
-
-// Lanes of a load: rows to files, their keys to the fold that looks for what is gone.
-class LoadLane final : public Lane {
- public:
-  LoadLane(TableFiles& files, Fold* fold, std::int64_t version, std::atomic<std::int64_t>& rows)
-      : files_(files), fold_(fold), version_(version), rows_(rows) {}
-  Status Consume(const arrow::RecordBatch& rows) override {
-    if (fold_) TRY(fold_->AddSource(rows));
-    return files_.WriteAs('L', version_, rows);
-  }
-  Status Finish() override {
-    rows_ += files_.rows();
-    return files_.Finish();
-  }
-
- private:
-  LaneFiles files_;
-  Fold* fold_;
-  std::int64_t version_;
-  std::atomic<std::int64_t>& rows_;
 };
 
 // The versions of a source that has none of its own are the landing's count.
@@ -152,21 +136,74 @@ Result<std::unique_ptr<Fold>> TableRun::OpenFold(FoldUse use) {
   return fold;
 }
 
+// Only changes since its fence make a load exact that was read from two snapshots. A reload has to
+// see every key, to find those that are gone, so that it is read in one go.
+bool TableRun::KeepsSlices(std::size_t slices) const {
+  return slices > 1 && !table_.state.is_loaded && table_.status->min_valid_version &&
+         !table_.status->current.incarnation.empty() && !rows_as_.key.empty();
+}
+
+// The slices to read: those that an earlier run left, or all.
+Result<std::vector<Slice>> TableRun::BeginLoad() {
+  std::vector<Slice> slices;
+  const auto& status = *table_.status;
+  if (decision().goes_on) {
+    auto load = *landing_.state().load;
+    for (const auto& token : load.slices) slices.push_back({token});
+    load.newest = status.current;
+    landing_.BeginLoad(std::move(load));
+    return slices;
+  }
+  slices = TRY(SplitTable(context_, rows_as_));
+  if (!KeepsSlices(slices.size())) return slices;
+  UnfinishedLoad load{.fence = status.current,
+                      .newest = status.current,
+                      .source_identity = context_.source_identity,
+                      .fingerprint = status.table.fingerprint,
+                      .schema_version = status.schema_version,
+                      .columns = rows_as_.columns,
+                      .key = rows_as_.key,
+                      .config = ConfigOf(context_.options, table_.layout.name),
+                      .slices = {},
+                      .sealed = {},
+                      .rows = 0};
+  for (const auto& slice : slices) load.slices.push_back(slice.token);
+  landing_.BeginLoad(std::move(load));
+  return slices;
+}
+
 Status TableRun::Load() {
   report_.version = NextVersion();
+  report_.inserted = report_.updated = report_.deleted = 0;
   std::unique_ptr<Fold> fold;
   if (decision().lands_deletes) fold = TRY(OpenFold(FoldUse::kGoneKeys));
-  auto slices = TRY(SplitTable(context_, rows_as_));
-  auto files = NewFiles(slices.size() == 1);
-  std::atomic<std::int64_t> rows = 0;
-  TRY(ReadSlices(context_, rows_as_, slices, [&] {
-    return std::make_unique<LoadLane>(files, fold.get(), report_.version, rows);
-  }));
-  report_.rows = rows;
+  auto slices = TRY(BeginLoad());
+  bool keeps_slices = landing_.state().load.has_value();
+  auto fence_version = keeps_slices ? landing_.state().load->fence.version : report_.version;
+  auto rows_before = keeps_slices ? landing_.state().load->rows : 0;
+  auto files = NewFiles(LaneCount(context_, slices.size()) <= 1);
+  LoadTarget target{.files = files,
+                    .options = context_.options,
+                    .fold = fold.get(),
+                    .keeps_slices = keeps_slices,
+                    .version = fence_version};
+  TRY(ReadSlices(context_, rows_as_, slices, [&] { return MakeLoadLane(target); }));
+  report_.rows = rows_before + target.rows;
   LaneFiles lane(files);
-  report_.deleted = 0;
   if (fold) TRY(LandGone(*fold, lane));
-  return lane.Finish(/*opens_one=*/rows == 0);
+  TRY(lane.Finish(/*opens_one=*/report_.rows == 0));
+  return decision().goes_on ? CatchUp(fence_version) : Status();
+}
+
+// What changed since the load began, in a file that sorts after all of its files.
+Status TableRun::CatchUp(std::int64_t fence_version) {
+  if (fence_version == table_.status->current.version) return {};
+  FAILPOINT(load_before_catch_up);
+  landing_.AdvanceTimestamp();
+  auto rows = report_.rows;
+  TRY(LandChanges(fence_version));
+  report_.rows = rows;
+  return {};
 }
 
 Status TableRun::LandGone(Fold& fold, LaneFiles& lane) {
@@ -191,9 +228,13 @@ Status TableRun::CountChanges(const arrow::RecordBatch& changes) {
 
 Status TableRun::Changes() {
   report_.rows = report_.inserted = report_.updated = report_.deleted = 0;
+  return LandChanges(table_.state.position.version);
+}
+
+Status TableRun::LandChanges(std::int64_t since_version) {
   auto files = NewFiles(/*is_one_lane=*/true);
   LaneFiles lane(files);
-  auto changes = TRY(context_.snapshot.Changes(rows_as_, table_.state.position.version));
+  auto changes = TRY(context_.snapshot.Changes(rows_as_, since_version));
   while (auto batch = TRY(changes->Next())) {
     if (context_.options.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
     TRY(CountChanges(*batch));
@@ -247,6 +288,7 @@ void TableRun::FoundEqual() {
 Status TableRun::Widen(const Error& misfit) {
   Log(LogLevel::kInfo, misfit.message);
   TRY(landing_.DiscardSealed());
+  TRY(landing_.DropLoad());
   auto wider = TRY(context_.snapshot.Refit(rows_as_));
   for (const auto& column : wider.columns) {
     auto old = std::ranges::find(rows_as_.columns, column.name, &Column::name);
@@ -268,6 +310,7 @@ Status TableRun::Widen(const Error& misfit) {
   });
   rows_as_ = std::move(wider);
   decision.action = Action::kLoad;
+  decision.goes_on = false;
   report_.is_incremental = false;
   report_.inserted = report_.updated = 0;
   if (!table_.state.is_loaded) return {};
@@ -310,7 +353,8 @@ Status TableRun::Commit() {
 // A state that changed since the survey means that someone else has been here.
 Result<Landing> TakeAsSurveyed(const RunContext& context, const SurveyedTable& table) {
   auto landing =
-      TRY(Landing::Take(context.store, table.layout, context.run_id, *context.options.clock));
+      TRY(Landing::Take(context.store, table.layout, context.run_id, *context.options.clock,
+                        static_cast<Landing::EarlierLoad>(table.decision.goes_on)));
   if (landing.state().epoch != table.state.epoch + 1 ||
       !(landing.state().position == table.state.position))
     return Fail(ErrorKind::kConflict, "another run landed it in the meantime",
@@ -318,11 +362,43 @@ Result<Landing> TakeAsSurveyed(const RunContext& context, const SurveyedTable& t
   return landing;
 }
 
+bool HasColumns(const std::vector<Column>& columns, const std::vector<Column>& others) {
+  return std::ranges::equal(columns, others, [](const Column& a, const Column& b) {
+    return a.name == b.name && a.type->Equals(*b.type) && a.storage_class_of == b.storage_class_of;
+  });
+}
+
+// What an earlier run left of a first load, once the table is ours.
+Status GoOnOrStartOver(const RunContext& context, SurveyedTable& table, Landing& landing) {
+  auto& decision = table.decision;
+  const auto& load = landing.state().load;
+  if (decision.goes_on && !load) decision.starts_over_because = "what it had read is gone";
+  if (decision.goes_on && load && !HasColumns(load->columns, decision.table.columns))
+    decision.starts_over_because = "its columns are read with other types now";
+  if (decision.goes_on && load && load->fence != table.state.load->fence)
+    return Fail(ErrorKind::kConflict, "another run began to land it in the meantime",
+                "run again: nothing is lost");
+  if (!decision.starts_over_because.empty()) {
+    table.report.warnings.push_back("a load that was interrupted starts over: " +
+                                    decision.starts_over_because);
+    decision.goes_on = false;
+    return landing.DropLoad();
+  }
+  if (!decision.goes_on) return {};
+  table.report.resumed_rows = load->rows;
+  if (context.options.progress) context.options.progress->Resumed(table.layout.name, load->rows);
+  Log(LogLevel::kInfo, "table " + Display(table.layout.name) + ": the load goes on; " +
+                           std::to_string(load->rows) + " rows were read by an earlier run, " +
+                           std::to_string(load->slices.size()) + " slices are left");
+  return {};
+}
+
 Status Run(const RunContext& context, SurveyedTable& table, std::int64_t began_us) {
   if (context.options.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
   auto lock = TRY(LockTable(context.store, table));
   if (!lock) return {};
   auto landing = TRY(TakeAsSurveyed(context, table));
+  TRY(GoOnOrStartOver(context, table, landing));
   return TableRun(context, table, std::move(landing), began_us).Run();
 }
 
@@ -360,6 +436,7 @@ void SyncTable(const RunContext& context, SurveyedTable& table) {
     report.outcome = is_taken ? TableOutcome::kSkipped : TableOutcome::kFailed;
     report.error = OfTable(table.layout.name, done.error());
     report.rows = report.inserted = report.updated = report.deleted = report.bytes = 0;
+    report.resumed_rows = 0;
     report.files.clear();
   }
   if (progress) progress->Ended(table.layout.name, done.has_value());

@@ -28,11 +28,14 @@ struct RunContext {
 class Lane {
  public:
   virtual ~Lane() = default;
-  virtual Status Consume(const arrow::RecordBatch& rows) = 0;  // RowSchema
-  virtual Status Finish() { return {}; }                       // all rows of the lane have come
+  virtual Status Consume(const arrow::RecordBatch& rows) = 0;     // RowSchema
+  virtual Status EndSlice(const Slice& /*slice*/) { return {}; }  // all rows of it have come
+  virtual Status Finish() { return {}; }                          // all rows of the lane have come
 };
 using LaneFactory = std::function<std::unique_ptr<Lane>()>;
 Result<std::vector<Slice>> SplitTable(const RunContext& context, const Table& table);
+// How many lanes share that many slices: fewer than workers where each would have next to nothing.
+std::size_t LaneCount(const RunContext& context, std::size_t slices);
 // Every row once, by up to `context.workers` lanes at once, each made on the thread that runs it.
 Status ReadSlices(const RunContext& context, const Table& table, const std::vector<Slice>& slices,
                   const LaneFactory& make_lane);

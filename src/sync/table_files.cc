@@ -8,11 +8,24 @@
 
 namespace tidemark {
 
+Status TableFiles::KeepOfLoad(const std::vector<SealedObject>& objects,
+                              const std::vector<std::string>& slices, std::int64_t rows) {
+  std::lock_guard lock(mutex_);
+  return landing_->KeepOfLoad(objects, slices, rows);
+}
+
+std::int64_t LaneFiles::bytes_unkept() const {
+  std::int64_t bytes = encoder_ ? upload_->size_bytes() + encoder_->buffered_bytes() : 0;
+  for (const auto& object : sealed_) bytes += object.size_bytes;
+  return bytes;
+}
+
 Status LaneFiles::Open() {
   int part = files_->next_part_++ + 1;
   {
     std::lock_guard lock(files_->mutex_);
-    upload_ = TRY(files_->landing_->StartFile(part, files_->format_->extension));
+    upload_ = std::make_unique<CountedUpload>(
+        TRY(files_->landing_->StartFile(part, files_->format_->extension)));
   }
   encoder_ = TRY(files_->format_->open(ChangeSchema(*files_->table_), files_->encoding_, *upload_));
   file_rows_ = 0;
@@ -62,8 +75,12 @@ Status LaneFiles::Finish(bool opens_one) {
   TRY(encoder_->Finish());
   encoder_.reset();
   auto upload = std::move(upload_);
+  // Not under the lock: the disk takes its time.
+  auto sealed = TRY(Landing::Seal(upload->upload()));
+  sealed_.push_back(sealed);
   std::lock_guard lock(files_->mutex_);
-  return files_->landing_->SealFile(*upload);
+  files_->landing_->Add(std::move(sealed));
+  return {};
 }
 
 }  // namespace tidemark

@@ -3,6 +3,10 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "commit/landing.h"
 #include "encode/encoder.h"
@@ -27,6 +31,9 @@ class TableFiles {
 
   std::int64_t max_rows_per_file() const { return max_rows_per_file_; }
   int parts() const { return next_part_; }
+  // As Landing's, from any lane.
+  Status KeepOfLoad(const std::vector<SealedObject>& objects,
+                    const std::vector<std::string>& slices, std::int64_t rows);
 
  private:
   friend class LaneFiles;
@@ -53,6 +60,12 @@ class LaneFiles {
   Status Finish(bool opens_one = false);
 
   std::int64_t rows() const { return rows_; }
+  std::int64_t file_rows() const { return encoder_ ? file_rows_ : 0; }  // of the open file
+  // What this lane sealed since they were last taken.
+  std::vector<SealedObject> TakeSealed() { return std::exchange(sealed_, {}); }
+  bool has_sealed() const { return !sealed_.empty(); }
+  // Of the open file, as far as it is encoded, and of what was sealed and not taken.
+  std::int64_t bytes_unkept() const;
 
  private:
   Status Open();
@@ -65,9 +78,26 @@ class LaneFiles {
   };
   Status MakeLead(char operation, std::int64_t version, std::int64_t rows);
 
+  // Counts on the way to an upload.
+  class CountedUpload final : public ByteSink {
+   public:
+    explicit CountedUpload(std::unique_ptr<Upload> upload) : upload_(std::move(upload)) {}
+    Status Write(std::span<const std::byte> bytes) override {
+      size_bytes_ += static_cast<std::int64_t>(bytes.size());
+      return upload_->Write(bytes);
+    }
+    Upload& upload() { return *upload_; }
+    std::int64_t size_bytes() const { return size_bytes_; }
+
+   private:
+    std::unique_ptr<Upload> upload_;
+    std::int64_t size_bytes_ = 0;
+  };
+
   TableFiles* files_;
-  std::unique_ptr<Upload> upload_;
+  std::unique_ptr<CountedUpload> upload_;
   std::unique_ptr<Encoder> encoder_;  // Invariant: writes to upload_, so destroyed before it
+  std::vector<SealedObject> sealed_;
   std::int64_t file_rows_ = 0, rows_ = 0;
   Lead lead_;
 };
