@@ -1,8 +1,10 @@
 #include "base/clock.h"
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <ctime>
+#include <mutex>
 #include <string_view>
 
 namespace tidemark {
@@ -19,6 +21,13 @@ class RealClock final : public Clock {
     return std::chrono::duration_cast<std::chrono::microseconds>(
                std::chrono::steady_clock::now().time_since_epoch())
         .count();
+  }
+  void Wait(std::int64_t us, const std::stop_token& stop) override {
+    std::mutex mutex;
+    std::condition_variable_any stopped;
+    std::unique_lock lock(mutex);
+    // Nothing but the stop token ends it early.
+    stopped.wait_for(lock, stop, std::chrono::microseconds(us), [] { return false; });
   }
 };
 

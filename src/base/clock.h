@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -11,16 +12,21 @@ class Clock {
   virtual ~Clock() = default;
   virtual std::int64_t NowUs() = 0;        // microseconds since 1970, UTC; may go back
   virtual std::int64_t MonotonicUs() = 0;  // for durations
+  // Returns once that time has passed or `stop` is asked for.
+  virtual void Wait(std::int64_t us, const std::stop_token& stop) = 0;
 };
 
 Clock& SystemClock();
 
-// A clock that stands still until moved.
+// A clock that stands still until moved; waiting moves it.
 class FakeClock final : public Clock {
  public:
   explicit FakeClock(std::int64_t now_us) : now_us_(now_us) {}
   std::int64_t NowUs() override { return now_us_; }
   std::int64_t MonotonicUs() override { return now_us_; }
+  void Wait(std::int64_t us, const std::stop_token& stop) override {
+    if (!stop.stop_requested()) now_us_ += us;
+  }
   void Set(std::int64_t now_us) { now_us_ = now_us; }
 
  private:

@@ -50,6 +50,11 @@ const Option kLockTimeout = {.name = "--lock-timeout",
                              .text =
                                  "how long to wait for a locked database, as 500ms, 10s or 2m "
                                  "(default 10s)"};
+const Option kRetries = {.name = "--retries",
+                         .value = "N",
+                         .text =
+                             "how often to try again what is busy or unreachable, after waits that "
+                             "grow (default 4)"};
 const Option kDatabase = {.name = "--database",
                           .value = "NAME",
                           .text = "the database's name in paths (default: the file's name)"};
@@ -93,6 +98,7 @@ const std::vector<const Option*> kSyncOptions = {&kTo,
                                                  &kMemory,
                                                  &kTempDir,
                                                  &kLockTimeout,
+                                                 &kRetries,
                                                  &kDatabase,
                                                  &kAdopt,
                                                  &kJson};

@@ -103,6 +103,12 @@ void ProgressBars::Began(const TableName& table, std::int64_t estimated_rows) {
   at_work_[table] = {.estimated_rows = estimated_rows, .began_us = SystemClock().MonotonicUs()};
 }
 
+void ProgressBars::Retried(const TableName& /*table*/) {
+  std::lock_guard lock(mutex_);
+  --ended_;
+  --failed_;
+}
+
 void ProgressBars::Resumed(const TableName& table, std::int64_t rows) {
   std::lock_guard lock(mutex_);
   for (auto* work : {&at_work_[table], &total_}) {

@@ -20,6 +20,7 @@ class ProgressBars final : public Progress {
 
   void Planned(int tables, std::int64_t estimated_rows) override;
   void Began(const TableName& table, std::int64_t estimated_rows) override;
+  void Retried(const TableName& table) override;
   void Resumed(const TableName& table, std::int64_t rows) override;
   void Advanced(const TableName& table, std::int64_t rows, std::int64_t bytes) override;
   void Ended(const TableName& table, bool is_ok) override;

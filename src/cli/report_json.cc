@@ -62,6 +62,8 @@ std::string SyncJson(const SyncReport& report) {
     json["files"] = table.files;
     json["duration_seconds"] = Seconds(table.duration_us);
     json["resumed_rows"] = table.resumed_rows;
+    json["attempts"] = table.attempts;
+    json["waited_seconds"] = Seconds(table.waited_us);
     json["error"] = ErrorJson(table.error);
     json["warnings"] = table.warnings;
     document["tables"].push_back(std::move(json));

@@ -77,6 +77,8 @@ Result<SyncOptions> SyncOptionsOf(const Arguments& arguments) {
       TRY(arguments.Bytes("--memory", kMemoryMin)).value_or(options.memory_bytes);
   TRY(CheckFolder(arguments, "--temp-dir"));
   options.temp_dir = arguments.Text("--temp-dir").value_or("");
+  if (auto retries = TRY(arguments.Integer("--retries", 0)))
+    options.retry.attempts = static_cast<int>(std::min<std::int64_t>(*retries, 1000)) + 1;
   options.adopts_moved_source = arguments.Has("--adopt");
   return options;
 }

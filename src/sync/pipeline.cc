@@ -5,6 +5,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "commit/views.h"
+#include "sync/retry.h"
 #include "sync/run_context.h"
 #include "sync/sync_table.h"
 
@@ -47,10 +48,11 @@ void RunTables(const RunContext& context, std::vector<SurveyedTable*>& work) {
 }
 
 // Which files of which tables belong to one cut; tables that were idle are in the note.
-Status WriteRecords(const RunContext& context, const Survey& survey, const SyncReport& report) {
-  auto now_us = context.options.clock->NowUs();
+Status WriteRecords(ObjectStore& store, const SyncOptions& options,
+                    const std::string& source_identity, const SyncReport& report) {
+  auto now_us = options.clock->NowUs();
   RunRecord record{.run_id = report.run_id,
-                   .source_identity = survey.source_identity,
+                   .source_identity = source_identity,
                    .started_us = report.started_us,
                    .finished_us = now_us,
                    .tables = {}};
@@ -66,9 +68,9 @@ Status WriteRecords(const RunContext& context, const Survey& survey, const SyncR
                              .files = table.files});
   }
   FAILPOINT(run_record_before);
-  if (has_landed) TRY(WriteRunRecord(context.store, record));
+  if (has_landed) TRY(WriteRunRecord(store, record));
   if (!idle.checked_us.empty())
-    TRY(WriteIdleNote(context.store, report.tables.front().name.database, std::move(idle)));
+    TRY(WriteIdleNote(store, report.tables.front().name.database, std::move(idle)));
   FAILPOINT(run_record_after);
   return {};
 }
@@ -87,6 +89,97 @@ Status CheckAllLocked(const SyncReport& report) {
     if (table.error) locked = &table;
   }
   return locked ? Status(Fail(*locked->error)) : Status();
+}
+
+// One attempt at all tables that are wanted, or at those that an earlier one left.
+struct Attempt {
+  Source& source;
+  ObjectStore& store;
+  const SyncOptions& options;
+  const RunResources& resources;
+  const std::string& run_id;
+  int number = 1;
+};
+
+// The result of a table's newest attempt takes the place of the one before.
+void Merge(TableReport table, int attempt, SyncReport& report) {
+  auto earlier = std::ranges::find(report.tables, table.name, &TableReport::name);
+  table.attempts = attempt;
+  if (earlier == report.tables.end()) {
+    table.waited_us = report.waited_us;
+    report.tables.push_back(std::move(table));
+    return;
+  }
+  table.waited_us = earlier->waited_us;
+  for (auto& warning : earlier->warnings)
+    if (std::ranges::find(table.warnings, warning) == table.warnings.end())
+      table.warnings.push_back(std::move(warning));
+  table.duration_us += earlier->duration_us;
+  *earlier = std::move(table);
+}
+
+// Its snapshot ends with it, so that a wait for the next attempt is in nobody's way. The source's
+// identity.
+Result<std::string> RunAttempt(const Attempt& attempt, SyncReport& report) {
+  const auto& options = attempt.options;
+  auto temp_dir = TempDir(options.temp_dir, attempt.store);
+  auto survey =
+      TRY(LookAround(attempt.source, attempt.store, *attempt.resources.pool, options, temp_dir));
+  std::vector<SurveyedTable*> work;
+  std::int64_t estimated_rows = 0;
+  for (auto& table : survey.tables)
+    if (table.is_open() && NeedsTurn(options, table)) {
+      work.push_back(&table);
+      estimated_rows += table.decision.table.estimated_rows;
+    }
+  TRY(LeaveOutLocked(attempt.store, work));
+  TRY(Prepare(*survey.snapshot, work));
+  RunContext context{
+      .store = attempt.store,
+      .snapshot = *survey.snapshot,
+      .options = options,
+      .format = *attempt.resources.format,
+      .encoding = attempt.resources.encoding,
+      .pool = *attempt.resources.pool,
+      .run_id = attempt.run_id,
+      .source_identity = survey.source_identity,
+      .temp_dir = temp_dir,
+      .workers = attempt.resources.workers,
+      .fold_memory_bytes = FoldMemory(options, attempt.resources.workers, work.size())};
+  // What an earlier attempt sealed is not this one's.
+  if (attempt.number > 1) context.run_id += "-" + std::to_string(attempt.number);
+  if (options.progress && report.tables.empty())
+    options.progress->Planned(static_cast<int>(work.size()), estimated_rows);
+  RunTables(context, work);
+  for (auto& table : survey.tables) Merge(std::move(table.report), attempt.number, report);
+  return survey.source_identity;
+}
+
+std::set<TableName> TransientlyFailed(const SyncReport& report) {
+  std::set<TableName> failed;
+  for (const auto& table : report.tables)
+    if (table.outcome != TableOutcome::kOk && table.error && IsTransient(*table.error))
+      failed.insert(table.name);
+  return failed;
+}
+
+// `error`: of an attempt that could do nothing; null: some tables failed, each with its own.
+void WaitToRetry(const SyncOptions& options, int attempt, const Error* error, SyncReport& report) {
+  auto wait_us = RetryWaitUs(options.retry, attempt, *options.random);
+  auto note = [&](const Error& of) {
+    Log(LogLevel::kInfo, of.message + "; attempt " + std::to_string(attempt + 1) + " of " +
+                             std::to_string(options.retry.attempts) + " in " +
+                             std::to_string(wait_us / 1000) + " ms");
+  };
+  if (error) note(*error);
+  for (auto& table : report.tables) {
+    if (table.outcome == TableOutcome::kOk || !table.error || !IsTransient(*table.error)) continue;
+    if (!error) note(*table.error);
+    table.waited_us += wait_us;
+    if (options.progress && !error) options.progress->Retried(table.name);
+  }
+  report.waited_us += wait_us;
+  options.clock->Wait(wait_us, options.stop);
 }
 
 }  // namespace
@@ -145,37 +238,34 @@ Result<SyncReport> Sync(Source& source, ObjectStore& store, const SyncOptions& o
   auto began_us = options.clock->MonotonicUs();
   report.run_id = NewRunId(options);
   auto resources = TRY(MakeResources(options));
-  auto temp_dir = TempDir(options.temp_dir, store);
-  auto survey = TRY(LookAround(source, store, *resources.pool, options, temp_dir));
-
-  std::vector<SurveyedTable*> work;
-  std::int64_t estimated_rows = 0;
-  for (auto& table : survey.tables)
-    if (table.is_open() && NeedsTurn(options, table)) {
-      work.push_back(&table);
-      estimated_rows += table.decision.table.estimated_rows;
+  auto attempt_options = options;
+  std::string source_identity;
+  for (int attempt = 1;; ++attempt) {
+    Attempt this_attempt{.source = source,
+                         .store = store,
+                         .options = attempt_options,
+                         .resources = resources,
+                         .run_id = report.run_id,
+                         .number = attempt};
+    auto done = RunAttempt(this_attempt, report);
+    if (done) source_identity = *done;
+    // Nothing could be done at all, and that will not change.
+    if (!done && (attempt >= options.retry.attempts || !IsTransient(done.error()))) {
+      if (report.tables.empty()) return Fail(done.error());
+      break;
     }
-  TRY(LeaveOutLocked(store, work));
-  TRY(Prepare(*survey.snapshot, work));
-  RunContext context{.store = store,
-                     .snapshot = *survey.snapshot,
-                     .options = options,
-                     .format = *resources.format,
-                     .encoding = resources.encoding,
-                     .pool = *resources.pool,
-                     .run_id = report.run_id,
-                     .source_identity = survey.source_identity,
-                     .temp_dir = temp_dir,
-                     .workers = resources.workers,
-                     .fold_memory_bytes = FoldMemory(options, resources.workers, work.size())};
-  if (options.progress) options.progress->Planned(static_cast<int>(work.size()), estimated_rows);
-  RunTables(context, work);
-
-  for (auto& table : survey.tables) report.tables.push_back(table.report);
+    if (done) attempt_options.only = TransientlyFailed(report);
+    if ((done && attempt_options.only.empty()) || attempt >= options.retry.attempts ||
+        options.stop.stop_requested())
+      break;
+    WaitToRetry(options, attempt, done ? nullptr : &done.error(), report);
+  }
   report.duration_us = options.clock->MonotonicUs() - began_us;
+  if (report.tables.empty() && options.stop.stop_requested())
+    return Fail(ErrorKind::kCancelled, "stopped");
   TRY(CheckAllLocked(report));
   // The tables are landed whatever comes of the record.
-  if (auto written = WriteRecords(context, survey, report); !written)
+  if (auto written = WriteRecords(store, options, source_identity, report); !written)
     Log(LogLevel::kWarning, "the run's record could not be written: " + written.error().message);
   if (options.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
   return report;

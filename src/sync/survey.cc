@@ -48,6 +48,7 @@ std::vector<TableLayout> Layouts(const std::vector<TableName>& names) {
 }
 
 bool IsChosen(const SyncOptions& options, const TableName& name) {
+  if (!options.only.empty() && !options.only.contains(name)) return false;
   auto matches = [&](const std::string& glob) { return MatchesGlob(glob, name); };
   return (options.include.empty() || std::ranges::any_of(options.include, matches)) &&
          std::ranges::none_of(options.exclude, matches);

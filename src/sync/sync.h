@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -55,15 +56,19 @@ struct TableSettings {
   OnRename on_rename = OnRename::kBackfill;
 };
 
-// How often what is transient is tried again, and how long it waits in between.
+// How often what is transient (something busy or unreachable, another run in the way) is tried
+// again. Tables that failed so are surveyed and read again together, from a newer snapshot, once
+// the others are done: a run waits at most `attempts` - 1 times.
 struct RetryOptions {
   int attempts = 5;  // per table and run, the first one included
-  std::int64_t first_wait_ms = 500, longest_wait_ms = 30'000;  // doubled each time, with jitter
+  // The wait is chosen at random up to a limit that doubles each time.
+  std::int64_t first_wait_ms = 500, longest_wait_ms = 30'000;
 };
 
 // What a run is asked to do. The command line and the configuration file fill it.
 struct SyncOptions {
   std::vector<std::string> include, exclude;  // globs over schema.table; no include: all
+  std::set<TableName> only;                   // not empty: of those chosen, only these
   Mode mode = Mode::kFullIncremental;
   std::map<std::string, TableSettings> table_settings;  // by Display(name): "schema.table"
   std::string hash_key;                                 // secret: of TableSettings::hash
@@ -106,6 +111,8 @@ struct TableReport {
   std::optional<std::int64_t> since_version;
   std::vector<std::string> files;
   std::int64_t duration_us = 0;
+  int attempts = 1;
+  std::int64_t waited_us = 0;     // between the attempts
   std::int64_t resumed_rows = 0;  // of `rows`: read by an earlier run, whose load this one ended
   std::optional<Error> error;
   std::vector<std::string> warnings;
@@ -114,6 +121,7 @@ struct TableReport {
 struct SyncReport {
   std::string run_id;
   std::int64_t started_us = 0, duration_us = 0;
+  std::int64_t waited_us = 0;       // to try again what was transient
   std::vector<TableReport> tables;  // by name
   std::int64_t rows() const, bytes() const;
   int failed() const;
