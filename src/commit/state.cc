@@ -54,7 +54,9 @@ Json PositionJson(const Position& position) {
 }
 
 Json ConfigJson(const LandedConfig& config) {
-  return {{"format", TextJson(config.format)}, {"fingerprint", TextJson(config.fingerprint)}};
+  Json json = {{"format", TextJson(config.format)}, {"fingerprint", TextJson(config.fingerprint)}};
+  if (!config.hashing.empty()) json["hashing"] = TextJson(config.hashing);
+  return json;
 }
 
 Json LoadJson(const UnfinishedLoad& load) {
@@ -85,12 +87,6 @@ Json SummaryJson(const RunSummary& run) {
           {"files", TextsJson(run.files)},
           {"duration_ms", run.duration_ms},
           {"finished_us", run.finished_us}};
-}
-
-Json ConfigJson(const LandedConfig& config) {
-  Json json = {{"format", TextJson(config.format)}, {"fingerprint", TextJson(config.fingerprint)}};
-  if (!config.hashing.empty()) json["hashing"] = TextJson(config.hashing);
-  return json;
 }
 
 Status ReadColumn(const Json& json, Column& column) {
