@@ -28,6 +28,10 @@ TEST(Hash, Sha256OfKnownText) {
   EXPECT_EQ(Sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+TEST(Hash, NameBasedUuidOfTheExampleInTheRfc) {
+  EXPECT_EQ(DnsUuidV5("www.example.com"), "2ed6657d-e927-568b-95e1-2665a8aea6a2");
+}
+
 TEST(TaskGroup, FirstFailureIsReported) {
   WorkerPool pool(2);
   TaskGroup group(pool);

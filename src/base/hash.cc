@@ -25,6 +25,20 @@ std::string Sha256Hex(std::string_view bytes) {
   return hash.FinishHex();
 }
 
+std::string DnsUuidV5(std::string_view name) {
+  // 6ba7b810-9dad-11d1-80b4-00c04fd430c8, which RFC 9562 gives to the namespace.
+  std::string text("\x6b\xa7\xb8\x10\x9d\xad\x11\xd1\x80\xb4\x00\xc0\x4f\xd4\x30\xc8", 16);
+  text += name;
+  std::string digest(EVP_MAX_MD_SIZE, '\0');
+  auto* bytes = reinterpret_cast<unsigned char*>(digest.data());
+  TIDEMARK_CHECK(EVP_Digest(text.data(), text.size(), bytes, nullptr, EVP_sha1(), nullptr) == 1);
+  bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x50);
+  bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
+  auto uuid = HexOf(std::string_view(digest).substr(0, 16));
+  for (std::size_t at : {20, 16, 12, 8}) uuid.insert(at, 1, '-');
+  return uuid;
+}
+
 struct Sha256::Context {
   EVP_MD_CTX* evp = EVP_MD_CTX_new();
   ~Context() { EVP_MD_CTX_free(evp); }

@@ -13,6 +13,9 @@ std::string HexOf(std::string_view bytes);
 // SHA-256 as 64 hex digits.
 std::string Sha256Hex(std::string_view bytes);
 
+// The name-based UUID, version 5, of a name in the namespace of DNS names: 36 characters.
+std::string DnsUuidV5(std::string_view name);
+
 // SHA-256 of bytes that come in pieces.
 class Sha256 {
  public:

@@ -23,8 +23,9 @@ const Option kMode = {
     .choices = {"full", "incremental", "full_incremental"}};
 const Option kFormat = {.name = "--format",
                         .value = "FORMAT",
-                        .text = "shape of the files: per_table, the table's own columns",
-                        .choices = {"per_table"}};
+                        .text = "per_table: files with the table's own columns (default); unified: "
+                                "files with the same columns for every table, rows as JSON",
+                        .choices = {"per_table", "unified"}};
 const Option kCompression = {.name = "--compression",
                              .value = "CODEC",
                              .text = "zstd (default), snappy, gzip, brotli, lz4 or none",

@@ -44,18 +44,6 @@ SplitType Split(const Column& column) {
   return {name, precision, scale};
 }
 
-std::int64_t SchemaVersion(const std::vector<Column>& columns) {
-  std::string text;
-  for (const auto& column : columns) {
-    if (!text.empty()) text.push_back('|');
-    text += column.name + ":" + Split(column).name;
-  }
-  std::int64_t version = 0;
-  auto digits = Sha256Hex(text).substr(0, 15);
-  std::from_chars(digits.data(), digits.data() + digits.size(), version, 16);
-  return version;
-}
-
 bool IsHistory(const Json& json) {
   if (!json.is_object() || !json.contains("columns") || !json["columns"].is_array()) return false;
   for (const auto& column : json["columns"]) {
@@ -90,6 +78,23 @@ void Note(Json& columns, const Column& column, const std::string& seen_at) {
 }
 
 }  // namespace
+}  // namespace tidemark::commit
+
+namespace tidemark {
+
+std::int64_t SchemaVersion(const std::vector<Column>& columns) {
+  std::string text;
+  for (const auto& column : columns) {
+    if (!text.empty()) text.push_back('|');
+    text += column.name + ":" + commit::Split(column).name;
+  }
+  std::int64_t version = 0;
+  auto digits = Sha256Hex(text).substr(0, 15);
+  std::from_chars(digits.data(), digits.data() + digits.size(), version, 16);
+  return version;
+}
+
+namespace commit {
 
 Status WriteSchemaHistory(ObjectStore& store, const TableLayout& layout, const LandedState& state) {
   auto key = layout.WatermarkPrefix() + "schema.json";
@@ -114,4 +119,5 @@ Status WriteSchemaHistory(ObjectStore& store, const TableLayout& layout, const L
   return {};
 }
 
-}  // namespace tidemark::commit
+}  // namespace commit
+}  // namespace tidemark

@@ -24,9 +24,13 @@ struct RunSummary {
   bool operator==(const RunSummary&) const = default;
 };
 
+// How rows lie in files: the table's own columns, or the same columns for every table.
+inline constexpr const char* kPerTableFormat = "per_table";
+inline constexpr const char* kUnifiedFormat = "unified";
+
 // What else a landing decides on: a change of it means config_changed.
 struct LandedConfig {
-  std::string format = "per_table";
+  std::string format = kPerTableFormat;
   std::string fingerprint;  // of column choice and filter; empty: all columns and rows
   std::string hashing;      // of what is hashed, and by which key; empty: nothing
   bool operator==(const LandedConfig&) const = default;

@@ -14,6 +14,9 @@ namespace tidemark {
 // What stands in a foreign or broken file is kept aside with a warning, never silently lost.
 Status WriteViews(ObjectStore& store, const TableLayout& layout, const LandedState& state);
 
+// `schema_version` in schema.json: names and types of the columns as a number of 60 bits.
+std::int64_t SchemaVersion(const std::vector<Column>& columns);
+
 // `watermarks.json` of a folder that has no state of ours: another system's, to be adopted.
 // Nothing: there is none. kCorrupt: it cannot be read.
 Result<std::optional<std::int64_t>> ForeignWatermark(ObjectStore& store, const TableLayout& layout);

@@ -28,12 +28,21 @@ enum class Codec { kNone, kSnappy, kGzip, kBrotli, kLz4, kZstd };
 // By its name in configuration: zstd snappy gzip brotli lz4 none. kInvalid lists them.
 Result<Codec> ParseCodec(std::string_view name);
 
+// What a file says of its table on every row, in formats that do.
+struct TableFacts {
+  TableName name;
+  std::string catalog, catalog_schema;  // empty: the database's and the schema's own names
+  std::int64_t schema_version = 0;      // as schema.json has it
+  std::int64_t extracted_ms = 0;        // since 1970: when the rows were read
+};
+
 struct FormatOptions {
   Codec codec = Codec::kZstd;
   int level = -1;  // -1: zstd 1, else the codec's own default. kInvalid when out of its range
   std::int64_t row_group_rows = 500'000;
   std::int64_t row_group_bytes = 32 << 20;  // a row group ends at whichever comes first
   WorkerPool* pool = nullptr;  // columns are encoded on it; null: on the caller's thread
+  TableFacts facts;
 };
 
 // One entry per format in encode/registry.cc.

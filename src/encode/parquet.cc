@@ -10,6 +10,7 @@
 #include "base/worker_pool.h"
 #include "encode/codec.h"
 #include "encode/parquet/column.h"
+#include "encode/parquet/file_parts.h"
 
 namespace tidemark {
 namespace {
@@ -32,7 +33,7 @@ class ParquetEncoder final : public Encoder {
  public:
   ParquetEncoder(std::shared_ptr<arrow::Schema> schema, std::vector<pq::Leaf> leaves,
                  const FormatOptions& options, ByteSink& sink)
-      : schema_(std::move(schema)), leaves_(std::move(leaves)), options_(options), sink_(&sink) {
+      : schema_(std::move(schema)), leaves_(std::move(leaves)), options_(options), file_(sink) {
     for (const pq::Leaf& leaf : leaves_) {
       columns_.push_back(pq::ColumnEncoder::Make(leaf, options_.codec, options_.level));
     }
@@ -50,9 +51,7 @@ class ParquetEncoder final : public Encoder {
     TRY(failed_);
     failed_ = CatchAll([&]() -> Status {
       if (group_rows_ > 0) TRY(EndRowGroup());
-      TRY(Begin());
-      const pq::ByteBuffer footer = pq::FooterOf(leaves_, groups_, position_);
-      return sink_->Write(std::as_bytes(std::span(footer.data(), footer.size())));
+      return file_.End(leaves_);
     });
     return failed_;
   }
@@ -61,7 +60,6 @@ class ParquetEncoder final : public Encoder {
 
  private:
   Status Take(const std::shared_ptr<arrow::RecordBatch>& rows);
-  Status Begin();
   Status Encode(bool is_last);
   Status EncodeColumn(std::size_t column, std::int64_t group_rows, bool is_last);
   Status EndRowGroup();
@@ -76,14 +74,12 @@ class ParquetEncoder final : public Encoder {
   const std::shared_ptr<arrow::Schema> schema_;
   const std::vector<pq::Leaf> leaves_;
   const FormatOptions options_;
-  ByteSink* const sink_;
+  pq::FileParts file_;
   std::vector<std::unique_ptr<pq::ColumnEncoder>> columns_;
   std::vector<BatchSlice> waiting_;  // rows of this row group that are not in pages yet
   std::int64_t waiting_rows_ = 0, waiting_bytes_ = 0;
   std::int64_t group_rows_ = 0, group_bytes_ = 0;  // with those that wait
   std::int64_t held_bytes_ = 0;                    // of pages
-  std::int64_t position_ = 0;
-  std::vector<pq::RowGroupEntry> groups_;
   bool is_finished_ = false;
   Status failed_;  // the first failure: what was written is no file any more
 };
@@ -120,7 +116,7 @@ Status ParquetEncoder::Take(const std::shared_ptr<arrow::RecordBatch>& rows) {
     return Fail(ErrorKind::kInternal, fmt::format("rows of another schema than the file's: {}",
                                                   rows->schema()->ToString()));
   }
-  TRY(Begin());
+  TRY(file_.Begin());
   const auto array_bytes = kArrayBytes * static_cast<std::int64_t>(leaves_.size());
   BatchSlice rest = {rows, 0, rows->num_rows()};
   while (rest.rows > 0) {
@@ -146,14 +142,6 @@ Status ParquetEncoder::Take(const std::shared_ptr<arrow::RecordBatch>& rows) {
       TRY(Encode(false));
     }
   }
-  return {};
-}
-
-Status ParquetEncoder::Begin() {
-  if (position_ > 0) return {};
-  constexpr std::string_view kMagic = "PAR1";
-  TRY(sink_->Write(std::as_bytes(std::span(kMagic))));
-  position_ = kMagic.size();
   return {};
 }
 
@@ -209,13 +197,8 @@ Status ParquetEncoder::Encode(bool is_last) {
 
 Status ParquetEncoder::EndRowGroup() {
   TRY(Encode(true));
-  pq::RowGroupEntry group;
-  group.rows = group_rows_;
-  for (const auto& column : columns_) {
-    group.chunks.push_back(TRY(column->WriteTo(*sink_, position_)));
-    position_ += group.chunks.back().bytes;
-  }
-  groups_.push_back(std::move(group));
+  file_.BeginRowGroup(group_rows_);
+  for (const auto& column : columns_) TRY(file_.AddChunk(*column));
   group_rows_ = group_bytes_ = held_bytes_ = 0;
   return {};
 }

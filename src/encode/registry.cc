@@ -4,11 +4,15 @@
 
 #include "encode/encoder.h"
 #include "encode/parquet.h"
+#include "encode/unified.h"
 
 namespace tidemark {
 namespace {
 
-constexpr std::array<Format, 1> kFormats = {{{"parquet", ".parquet", &OpenParquet}}};
+constexpr std::array<Format, 2> kFormats = {{
+    {"parquet", ".parquet", &OpenParquet},
+    {"unified", ".parquet", &OpenUnified},
+}};
 
 }  // namespace
 

@@ -88,7 +88,8 @@ class PartitionedFold final : public Fold {
  private:
   Status SelectColumns(const std::vector<std::string>& key);
   void MakePartitions(std::int64_t rows);
-  Status AddLanded(ObjectStore& store, const LandedFile& file, std::uint32_t rank);
+  Status AddLanded(ObjectStore& store, const LandedFile& file, const LandedState& state,
+                   std::uint32_t rank);
   Status CheckLandedColumns(const LandedReader& reader, const LandedFile& file) const;
   Status AddLandedRun(const RowEncoder& encoder, const LandedReader::Rows& rows,
                       std::uint32_t rank);
@@ -134,9 +135,6 @@ Status PartitionedFold::CheckStop() const {
 
 Status PartitionedFold::Start(ObjectStore& store, const TableLayout& layout,
                               const LandedState& state, const Table& table) {
-  if (state.is_loaded && state.config.format != "per_table")
-    return Fail(ErrorKind::kUnsupported,
-                "files of format \"" + state.config.format + "\" cannot be folded");
   TRY(SelectColumns(state.is_loaded ? state.key : table.key));
   folder_ = TRY(TempFolder::Open(options_.temp_dir));
   LandedFiles landed;
@@ -153,7 +151,7 @@ Status PartitionedFold::Start(ObjectStore& store, const TableLayout& layout,
   std::int64_t timestamp_us = -1;
   for (const auto& file : landed.files) {
     if (file.timestamp_us != std::exchange(timestamp_us, file.timestamp_us)) ++rank;
-    TRY(AddLanded(store, file, rank));
+    TRY(AddLanded(store, file, state, rank));
   }
   return {};
 }
@@ -217,10 +215,11 @@ Status PartitionedFold::CheckLandedColumns(const LandedReader& reader,
   return {};
 }
 
-Status PartitionedFold::AddLanded(ObjectStore& store, const LandedFile& file, std::uint32_t rank) {
+Status PartitionedFold::AddLanded(ObjectStore& store, const LandedFile& file,
+                                  const LandedState& state, std::uint32_t rank) {
   std::vector<std::string> names;
   for (int column : order_) names.push_back(schema_->field(column)->name());
-  auto reader = TRY(LandedReader::Open(store, file, names, shares_.reading / 2));
+  auto reader = TRY(LandedReader::Open(store, file, state, names, shares_.reading / 2));
   TRY(CheckLandedColumns(*reader, file));
   RowEncoder encoder;
   while (true) {

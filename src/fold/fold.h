@@ -67,7 +67,7 @@ class Fold {
   // AddSource keeps whole rows on disk, for Differences to give back; without it only hashes and
   // keys are kept. Files whose name is not ours are ignored. kCorrupt: a file of ours cannot be
   // read, by name; kInvalid: a key column has another type than the files; kUnsupported: a type
-  // that cannot be compared, unified files.
+  // that cannot be compared.
   static Result<std::unique_ptr<Fold>> Open(ObjectStore& store, const TableLayout& layout,
                                             const LandedState& state, const Table& table,
                                             bool keeps_rows, const FoldOptions& options);

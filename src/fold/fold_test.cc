@@ -404,9 +404,11 @@ TEST(Fold, RefusesWhatItCannotCompare) {
   EXPECT_EQ(fold.error().kind, ErrorKind::kUnsupported);
   EXPECT_NE(fold.error().message.find("\"list\""), std::string::npos);
 
+  // A per_table file in a table whose state says that its files are unified.
   TestTable unified(kColumns, {"id"});
-  unified.state.config.format = "unified";
-  EXPECT_EQ(unified.Open(false).error().kind, ErrorKind::kUnsupported);
+  Land(unified, kStart, 0, {{'L', 1, 1, {"a", 1}}});
+  unified.state.config.format = kUnifiedFormat;
+  EXPECT_EQ(unified.Open(false).error().kind, ErrorKind::kCorrupt);
 
   TestTable other_key({{"id", arrow::utf8()}}, {"id"});
   auto schema = arrow::schema({arrow::field(kVersionColumn, arrow::int64()),

@@ -19,9 +19,11 @@ class LandedReader {
     std::string_view operations;                // one letter a row: I U D L
   };
 
-  // `columns`: names looked for in the file. Batches take about `memory_bytes`, and pages as much
-  // again. kCorrupt: the file is not what we landed, by name.
+  // `state`: of the table, whose format and types decide how the file is read. `columns`: names
+  // looked for in the file. Batches take about `memory_bytes`, and pages as much again. kCorrupt:
+  // the file is not what we landed, by name.
   static Result<std::unique_ptr<LandedReader>> Open(ObjectStore& store, const LandedFile& file,
+                                                    const LandedState& state,
                                                     std::span<const std::string> columns,
                                                     std::int64_t memory_bytes);
   virtual ~LandedReader() = default;

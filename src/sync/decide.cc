@@ -136,6 +136,8 @@ Decision Decide(Mode mode, const LandedState& state, const TableStatus& status,
     auto decision = load(Reason::kConfigChanged);
     // Plain values and hashes do not mix, and the plain ones must not stay.
     if (state.config.hashing != config.hashing) decision.replaces_older_files = true;
+    // One table's files are all of one format: no reader understands both at once.
+    decision.replaces_older_files |= state.config.format != config.format;
     return decision;
   }
   if (mode == Mode::kFull) return load(Reason::kModeFull);

@@ -144,8 +144,10 @@ TEST(Decide, SchemaConfigAndModeFullLoadWithDeletes) {
   EXPECT_EQ(Decided(state, status).reason, Reason::kSchemaChanged);
   EXPECT_TRUE(Decided(state, status).lands_deletes);
   state = Landed(status, 5);
-  state.config.format = "unified";
+  state.config.format = kUnifiedFormat;
   EXPECT_EQ(Decided(state, status).reason, Reason::kConfigChanged);
+  EXPECT_TRUE(Decided(state, status).lands_deletes);
+  EXPECT_TRUE(Decided(state, status).replaces_older_files);
 }
 
 TEST(Decide, ChangedKeyReplacesOlderFiles) {

@@ -202,10 +202,10 @@ std::string NewRunId(const SyncOptions& options) {
 
 Result<RunResources> MakeResources(const SyncOptions& options) {
   RunResources resources;
-  if (options.format != "per_table")
+  if (options.format != kPerTableFormat && options.format != kUnifiedFormat)
     return Fail(ErrorKind::kInvalid, "format \"" + options.format + "\" is not known",
-                "allowed: per_table");
-  resources.format = TRY(FindFormat("parquet"));
+                "allowed: per_table, unified");
+  resources.format = TRY(FindFormat(options.format == kUnifiedFormat ? "unified" : "parquet"));
   resources.workers = options.workers > 0
                           ? options.workers
                           : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));

@@ -6,6 +6,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "commit/views.h"
 #include "fold/fold.h"
 #include "sync/load_slices.h"
 #include "sync/run_context.h"
@@ -119,6 +120,15 @@ TableFiles TableRun::NewFiles(bool is_one_lane) {
   auto encoding = context_.encoding;
   // Lanes keep the cores busy; a single one shares its columns out.
   encoding.pool = is_one_lane ? &context_.pool : nullptr;
+  const auto& options = context_.options;
+  auto schema = options.catalog_schemas.find(rows_as_.name.schema);
+  encoding.facts = {
+      .name = rows_as_.name,
+      .catalog = options.catalog,
+      .catalog_schema = schema == options.catalog_schemas.end() ? "" : schema->second,
+      .schema_version = SchemaVersion(rows_as_.columns),
+      .extracted_ms = 0,  // each file's own
+  };
   return TableFiles(landing_, rows_as_, context_.format, encoding,
                     context_.options.max_rows_per_file);
 }

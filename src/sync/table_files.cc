@@ -22,12 +22,15 @@ std::int64_t LaneFiles::bytes_unkept() const {
 
 Status LaneFiles::Open() {
   int part = files_->next_part_++ + 1;
+  auto encoding = files_->encoding_;
   {
     std::lock_guard lock(files_->mutex_);
     upload_ = std::make_unique<CountedUpload>(
         TRY(files_->landing_->StartFile(part, files_->format_->extension)));
+    // Like the file's name, so that no later file claims an earlier time.
+    encoding.facts.extracted_ms = files_->landing_->state().last_timestamp_us / 1000;
   }
-  encoder_ = TRY(files_->format_->open(ChangeSchema(*files_->table_), files_->encoding_, *upload_));
+  encoder_ = TRY(files_->format_->open(ChangeSchema(*files_->table_), encoding, *upload_));
   file_rows_ = 0;
   return {};
 }

@@ -55,7 +55,7 @@ def test_version():
     (["sync", "-c", "tidemark.yaml"], '"-c"'),
     (["sync", "a.db", "--to", "x", "--mode", "half"], '"half"'),
     (["sync", "a.db", "--to", "x", "--format", "csv"], '"csv"'),
-    (["sync", "a.db", "--to", "x", "--format", "unified"], "allowed: per_table"),
+    (["sync", "a.db", "--to", "x", "--format", "delta"], "allowed: per_table, unified"),
     (["sync", "a.db", "--to", "x", "--compression", "rar"], '"rar"'),
     (["sync", "a.db", "--to", "x", "--workers", "none"], '"none"'),
     (["sync", "a.db", "--to", "x", "--workers", "0"], '"0"'),

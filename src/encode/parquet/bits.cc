@@ -60,11 +60,6 @@ void AppendPackedRun(std::span<const std::uint32_t> values, int width, ByteBuffe
   out.Advance(bytes);
 }
 
-void AppendRun(std::size_t count, std::uint32_t value, int width, ByteBuffer& out) {
-  out.AppendVarint(count << 1);
-  out.Append(&value, static_cast<std::size_t>(width + 7) / 8);
-}
-
 bool IsUniform(const std::uint32_t* group) {
   std::uint32_t difference = 0;
   for (int i = 1; i < 8; ++i) difference |= group[i] ^ group[0];
@@ -124,6 +119,11 @@ void AppendDeltas(std::span<const T> values, ByteBuffer& out) {
 
 }  // namespace
 
+void AppendRun(std::size_t count, std::uint32_t value, int width, ByteBuffer& out) {
+  out.AppendVarint(count << 1);
+  out.Append(&value, static_cast<std::size_t>(width + 7) / 8);
+}
+
 int IndexWidth(std::size_t count) {
   return count <= 2 ? 1 : static_cast<int>(std::bit_width(count - 1));
 }
@@ -152,10 +152,6 @@ void AppendRle(std::span<const std::uint32_t> values, int width, ByteBuffer& out
     i = end;
   }
   AppendPackedRun(values.subspan(packed_from), width, out);
-}
-
-void AppendLevelRun(std::size_t count, bool level, ByteBuffer& out) {
-  AppendRun(count, level ? 1 : 0, 1, out);
 }
 
 void AppendLevelBits(const std::uint8_t* bitmap, std::size_t count, ByteBuffer& out) {

@@ -12,8 +12,8 @@ int IndexWidth(std::size_t count);
 // RLE / bit-packing hybrid, without a length before it. Every value fits in `width` (1..32) bits.
 void AppendRle(std::span<const std::uint32_t> values, int width, ByteBuffer& out);
 
-// A run of one value, 1 bit wide: definition levels of a page without (or of nothing but) nulls.
-void AppendLevelRun(std::size_t count, bool level, ByteBuffer& out);
+// The same value `count` times, as one run of that.
+void AppendRun(std::size_t count, std::uint32_t value, int width, ByteBuffer& out);
 
 // Levels as they stand in `bitmap`: `count` bits, the last byte padded with anything.
 void AppendLevelBits(const std::uint8_t* bitmap, std::size_t count, ByteBuffer& out);

@@ -44,6 +44,10 @@ class ByteBuffer {
     return bytes_ + size_;
   }
   void Advance(std::size_t count) { size_ += count; }
+  void DropFront(std::size_t count) {
+    size_ -= count;
+    std::memmove(bytes_, bytes_ + count, size_);
+  }
   void Append(const void* bytes, std::size_t count) {
     if (count == 0) return;
     std::memcpy(Room(count), bytes, count);

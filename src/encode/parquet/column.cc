@@ -6,6 +6,7 @@
 #include <arrow/util/bitmap_ops.h>
 #include <fmt/format.h>
 
+#include <bit>
 #include <vector>
 
 #include "encode/parquet/bits.h"
@@ -25,6 +26,12 @@ ByteBuffer& BodyOfThread() {
 
 std::int64_t NullsIn(const ColumnSlice& slice) {
   if (!slice.array->MayHaveNulls()) return 0;
+  if (slice.is_repeated) {
+    return arrow::bit_util::GetBit(slice.array->buffers[0]->data(),
+                                   slice.array->offset + slice.from)
+               ? 0
+               : slice.rows;
+  }
   return slice.rows - arrow::internal::CountSetBits(slice.array->buffers[0]->data(),
                                                     slice.array->offset + slice.from, slice.rows);
 }
@@ -33,7 +40,7 @@ std::int64_t NullsIn(const ColumnSlice& slice) {
 template <class Offset>
 std::int64_t TextBytes(const ColumnSlice& slice) {
   const Offset* const offsets = slice.array->GetValues<Offset>(1) + slice.from;
-  return offsets[slice.rows] - offsets[0];
+  return offsets[slice.is_repeated ? 1 : slice.rows] - offsets[0];
 }
 
 bool HasLargeOffsets(const Leaf& leaf) {
@@ -41,27 +48,42 @@ bool HasLargeOffsets(const Leaf& leaf) {
          leaf.type->id() == arrow::Type::LARGE_BINARY;
 }
 
+// One bit a row: whether it holds a value.
+const std::uint8_t* ValidBits(std::span<const ColumnSlice> slices, std::int64_t rows) {
+  static thread_local std::vector<std::uint8_t> bits;
+  bits.assign(static_cast<std::size_t>(rows) / 8 + 1, 0);
+  std::int64_t at = 0;
+  for (const ColumnSlice& slice : slices) {
+    if (slice.array->MayHaveNulls() && !slice.is_repeated) {
+      arrow::internal::CopyBitmap(slice.array->buffers[0]->data(), slice.array->offset + slice.from,
+                                  slice.rows, bits.data(), at);
+    } else {
+      arrow::bit_util::SetBitsTo(bits.data(), at, slice.rows, NullsIn(slice) == 0);
+    }
+    at += slice.rows;
+  }
+  return bits.data();
+}
+
 void AppendLevels(std::span<const ColumnSlice> slices, std::int64_t rows, std::int64_t nulls,
-                  ByteBuffer& body) {
+                  int level_max, ByteBuffer& body) {
   const std::size_t length_at = body.size();
   body.AppendU32(0);
   const auto count = static_cast<std::size_t>(rows);
+  const int width = std::bit_width(static_cast<unsigned>(level_max));
   if (nulls == 0 || nulls == rows) {
-    AppendLevelRun(count, nulls == 0, body);
+    AppendRun(count, static_cast<std::uint32_t>(nulls == 0 ? level_max : level_max - 1), width,
+              body);
+  } else if (level_max == 1) {
+    AppendLevelBits(ValidBits(slices, rows), count, body);
   } else {
-    static thread_local std::vector<std::uint8_t> bits;
-    bits.assign(count / 8 + 1, 0);
-    std::int64_t at = 0;
-    for (const ColumnSlice& slice : slices) {
-      if (slice.array->MayHaveNulls()) {
-        arrow::internal::CopyBitmap(slice.array->buffers[0]->data(),
-                                    slice.array->offset + slice.from, slice.rows, bits.data(), at);
-      } else {
-        arrow::bit_util::SetBitsTo(bits.data(), at, slice.rows, true);
-      }
-      at += slice.rows;
+    const std::uint8_t* const bits = ValidBits(slices, rows);
+    std::vector<std::uint32_t> levels(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const bool is_valid = arrow::bit_util::GetBit(bits, static_cast<std::int64_t>(i));
+      levels[i] = static_cast<std::uint32_t>(level_max - (is_valid ? 0 : 1));
     }
-    AppendLevelBits(bits.data(), count, body);
+    AppendRle(levels, width, body);
   }
   const auto length = static_cast<std::uint32_t>(body.size() - length_at - 4);
   std::memcpy(body.data() + length_at, &length, 4);
@@ -72,7 +94,7 @@ std::int64_t RowsUntil(const Leaf& leaf, const ColumnSlice& slice, std::int64_t 
   std::int64_t low = 1, high = slice.rows;
   while (low < high) {
     const std::int64_t middle = low + (high - low) / 2;
-    if (RawBytes(leaf, {slice.array, slice.from, middle}) >= bytes) {
+    if (RawBytes(leaf, {slice.array, slice.from, middle, slice.is_repeated}) >= bytes) {
       high = middle;
     } else {
       low = middle + 1;
@@ -87,9 +109,9 @@ std::int64_t RawBytes(const Leaf& leaf, const ColumnSlice& slice) {
   if (leaf.physical == Physical::kBytes) {
     return (HasLargeOffsets(leaf) ? TextBytes<std::int64_t>(slice)
                                   : TextBytes<std::int32_t>(slice)) +
-           4 * slice.rows;
+           4 * (slice.is_repeated ? 1 : slice.rows);
   }
-  return std::max<std::int64_t>(1, leaf.type->byte_width()) * slice.rows;
+  return std::max<std::int64_t>(1, leaf.type->byte_width()) * (slice.is_repeated ? 1 : slice.rows);
 }
 
 Status ColumnEncoder::Append(std::span<const ColumnSlice> slices, std::int64_t group_rows) {
@@ -103,9 +125,9 @@ Status ColumnEncoder::Append(std::span<const ColumnSlice> slices, std::int64_t g
   for (ColumnSlice rest : slices) {
     while (rest.rows > 0) {
       const std::int64_t taken = RowsUntil(leaf_, rest, room);
-      page.push_back({rest.array, rest.from, taken});
+      page.push_back({rest.array, rest.from, taken, rest.is_repeated});
       room -= RawBytes(leaf_, page.back());
-      rest.from += taken;
+      if (!rest.is_repeated) rest.from += taken;
       rest.rows -= taken;
       if (room > 0) continue;
       TRY(AddPage(page, group_rows));
@@ -130,7 +152,7 @@ Status ColumnEncoder::AddPage(std::span<const ColumnSlice> slices, std::int64_t 
   }
   DataPage page = {rows.rows, rows.nulls, Encoding::kPlain, {}};
   ByteBuffer& body = BodyOfThread();
-  if (leaf_.is_nullable) AppendLevels(slices, rows.rows, rows.nulls, body);
+  if (leaf_.level_max() > 0) AppendLevels(slices, rows.rows, rows.nulls, leaf_.level_max(), body);
   if (rows.nulls != rows.rows) TRY(EncodeValues(rows, body, page));
   if (page.bounds) {
     std::optional<Bounds>& all = pages_.bounds();
@@ -141,6 +163,16 @@ Status ColumnEncoder::AddPage(std::span<const ColumnSlice> slices, std::int64_t 
   TRY(pages_.AddDataPage(page, body));
   body.ClearAndTrim(kKeptBytes);
   return {};
+}
+
+const ColumnSlice* ColumnEncoder::OnlyValue(const PageRows& rows) {
+  const ColumnSlice& first = rows.slices.front();
+  if (rows.nulls != 0) return nullptr;
+  for (const ColumnSlice& slice : rows.slices) {
+    if (!slice.is_repeated || slice.array != first.array || slice.from != first.from)
+      return nullptr;
+  }
+  return &first;
 }
 
 std::unique_ptr<ColumnEncoder> ColumnEncoder::Make(const Leaf& leaf, Codec codec, int level) {

@@ -18,9 +18,10 @@ struct ColumnSlice {
   const arrow::ArrayData* array = nullptr;
   std::int64_t from = 0;  // beyond the array's own offset
   std::int64_t rows = 0;
+  bool is_repeated = false;  // the value at `from` stands for all rows; text and integers only
 };
 
-// The bytes of values in a slice, before any encoding.
+// The bytes of values in a slice, before any encoding; of a repeated one once.
 std::int64_t RawBytes(const Leaf& leaf, const ColumnSlice& slice);
 
 // Turns one column's values into pages. How they are encoded is decided by the first page of every
@@ -52,6 +53,9 @@ class ColumnEncoder {
   virtual Status EncodeValues(const PageRows& rows, ByteBuffer& body, DataPage& page) = 0;
   // In the order of the column's type, both as statistics spell them.
   virtual bool IsLess(std::string_view a, std::string_view b) const = 0;
+
+  // What stands for all values of a page; null: there is no such thing.
+  static const ColumnSlice* OnlyValue(const PageRows& rows);
 
   const Leaf& leaf_;
   ChunkPages pages_;

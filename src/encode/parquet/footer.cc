@@ -3,6 +3,8 @@
 #include <arrow/type.h>
 #include <fmt/format.h>
 
+#include <span>
+
 #include "encode/parquet/thrift.h"
 
 namespace tidemark::pq {
@@ -82,20 +84,50 @@ void AppendLogicalType(const arrow::DataType& type, ThriftOut& out) {
   }
 }
 
+void AppendGroup(const std::string& name, std::int64_t members, ThriftOut& out) {
+  constexpr int kOptional = 1;
+  out.StructElement([&] {
+    out.I32(3, kOptional);
+    out.Binary(4, name);
+    out.I32(5, static_cast<std::int32_t>(members));
+  });
+}
+
+void AppendLeaf(const Leaf& leaf, ThriftOut& out) {
+  out.StructElement([&] {
+    out.I32(1, static_cast<int>(leaf.physical));
+    if (leaf.physical == Physical::kFixed) out.I32(2, leaf.fixed_bytes);
+    out.I32(3, leaf.is_nullable ? 1 : 0);
+    out.Binary(4, leaf.name);
+    AppendLogicalType(*leaf.type, out);
+  });
+}
+
+// Where the members of each struct begin and end; a leaf outside of any stands alone.
+std::vector<std::span<const Leaf>> Fields(const std::vector<Leaf>& leaves) {
+  std::vector<std::span<const Leaf>> fields;
+  for (std::size_t i = 0, end = 0; i < leaves.size(); i = end) {
+    end = i + 1;
+    while (!leaves[i].group.empty() && end < leaves.size() && leaves[end].group == leaves[i].group)
+      ++end;
+    fields.push_back(std::span(leaves).subspan(i, end - i));
+  }
+  return fields;
+}
+
 void AppendSchema(const std::vector<Leaf>& leaves, ThriftOut& out) {
-  out.List(2, ThriftOut::kStruct, leaves.size() + 1);
+  const auto fields = Fields(leaves);
+  std::size_t elements = 1 + leaves.size();
+  for (const auto& field : fields) elements += field.front().group.empty() ? 0 : 1;
+  out.List(2, ThriftOut::kStruct, elements);
   out.StructElement([&] {
     out.Binary(4, "schema");
-    out.I32(5, static_cast<std::int32_t>(leaves.size()));
+    out.I32(5, static_cast<std::int32_t>(fields.size()));
   });
-  for (const Leaf& leaf : leaves) {
-    out.StructElement([&] {
-      out.I32(1, static_cast<int>(leaf.physical));
-      if (leaf.physical == Physical::kFixed) out.I32(2, leaf.fixed_bytes);
-      out.I32(3, leaf.is_nullable ? 1 : 0);
-      out.Binary(4, leaf.name);
-      AppendLogicalType(*leaf.type, out);
-    });
+  for (const auto& field : fields) {
+    const std::string& group = field.front().group;
+    if (!group.empty()) AppendGroup(group, std::ssize(field), out);
+    for (const Leaf& leaf : field) AppendLeaf(leaf, out);
   }
 }
 
@@ -137,7 +169,8 @@ void AppendEncodingCounts(const ChunkEntry& chunk, ThriftOut& out) {
 void AppendColumnMetadata(const Leaf& leaf, const ChunkEntry& chunk, ThriftOut& out) {
   out.I32(1, static_cast<int>(leaf.physical));
   AppendEncodings(chunk, out);
-  out.List(3, ThriftOut::kBinary, 1);
+  out.List(3, ThriftOut::kBinary, leaf.group.empty() ? 1 : 2);
+  if (!leaf.group.empty()) out.BinaryElement(leaf.group);
   out.BinaryElement(leaf.name);
   out.I32(4, chunk.codec_id);
   out.I64(5, chunk.values);
@@ -295,7 +328,7 @@ Result<Leaf> LeafOf(const arrow::Field& field) {
                 fmt::format("column \"{}\": parquet files of ours hold no {}", field.name(),
                             field.type()->ToString()));
   }
-  Leaf leaf = {field.name(), field.type(), *physical, 0, field.nullable()};
+  Leaf leaf = {field.name(), field.type(), *physical, 0, field.nullable(), {}};
   if (*physical == Physical::kFixed) {
     leaf.fixed_bytes =
         field.type()->id() == arrow::Type::DECIMAL128

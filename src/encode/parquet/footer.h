@@ -34,6 +34,12 @@ struct Leaf {
   Physical physical = Physical::kBoolean;
   int fixed_bytes = 0;  // kFixed only
   bool is_nullable = true;
+  // The struct it is a member of, which may be null by its declaration and never is; empty: none.
+  // Members of one struct stand side by side.
+  std::string group;
+
+  // The definition level of a value; of a null where nulls are allowed, one less.
+  int level_max() const { return (is_nullable ? 1 : 0) + (group.empty() ? 0 : 1); }
 };
 // kUnsupported names the column and its type.
 Result<Leaf> LeafOf(const arrow::Field& field);

@@ -56,6 +56,14 @@ void Gather(const ColumnSlice& slice, std::size_t stride, std::vector<T>& to) {
   const auto rows = static_cast<std::size_t>(slice.rows);
   to.resize(begin + rows);
   T* out = to.data() + begin;
+  if (slice.is_repeated) {
+    const bool is_null =
+        slice.array->MayHaveNulls() &&
+        !arrow::bit_util::GetBit(slice.array->buffers[0]->data(), slice.array->offset + slice.from);
+    std::fill_n(out, rows, static_cast<T>(from[0]));
+    if (is_null) to.resize(begin);
+    return;
+  }
   if (!slice.array->MayHaveNulls()) {
     for (std::size_t i = 0; i < rows; ++i) out[i] = static_cast<T>(from[i * stride]);
     return;
@@ -86,6 +94,10 @@ class NumberColumn final : public ColumnEncoder {
 
  protected:
   Status EncodeValues(const PageRows& rows, ByteBuffer& body, DataPage& page) override {
+    const ColumnSlice* const only = OnlyValue(rows);
+    if (only && (!is_decided_ || encoding_ == Encoding::kRleDictionary)) {
+      if (AppendOnly({only->array, only->from, 1}, rows.rows, body, page)) return {};
+    }
     const std::span<const T> values = ValuesOf(rows);
     page.bounds = BoundsOf(values);
     if (!is_decided_) Decide(values, rows);
@@ -113,7 +125,8 @@ class NumberColumn final : public ColumnEncoder {
   // Where a slice without nulls holds just these values they are not copied.
   std::span<const T> ValuesOf(const PageRows& rows) {
     const ColumnSlice& first = rows.slices.front();
-    if (rows.slices.size() == 1 && rows.nulls == 0 && leaf_.type->byte_width() == sizeof(T)) {
+    if (rows.slices.size() == 1 && rows.nulls == 0 && !first.is_repeated &&
+        leaf_.type->byte_width() == sizeof(T)) {
       return {first.array->GetValues<T>(1) + first.from, static_cast<std::size_t>(first.rows)};
     }
     static thread_local std::vector<T> values;
@@ -137,6 +150,21 @@ class NumberColumn final : public ColumnEncoder {
 
   static std::span<const Bits> BitsOf(std::span<const T> values) {
     return {reinterpret_cast<const Bits*>(values.data()), values.size()};
+  }
+
+  // A page of one value costs one run, however many rows it has.
+  bool AppendOnly(const ColumnSlice& slice, std::int64_t rows, ByteBuffer& body, DataPage& page) {
+    std::vector<T> value;
+    GatherSlice(slice, value);
+    std::uint32_t index = 0;
+    if (!dictionary_.Find(BitsOf(value), &index)) return false;
+    is_decided_ = true;
+    encoding_ = page.encoding = Encoding::kRleDictionary;
+    const int width = IndexWidth(dictionary_.count());
+    body.AppendByte(static_cast<std::uint8_t>(width));
+    AppendRun(static_cast<std::size_t>(rows), index, width, body);
+    page.bounds = BoundsOf<T>(value);
+    return true;
   }
 
   bool AppendIndices(std::span<const T> values, ByteBuffer& body) {

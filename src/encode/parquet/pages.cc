@@ -53,13 +53,16 @@ Result<arrow::util::Codec*> ChunkPages::Compressor() {
   return compressor_.get();
 }
 
-Result<std::int64_t> ChunkPages::AddPage(const Header& header, ByteBuffer& body,
+Result<std::int64_t> ChunkPages::AddPage(const Header& header, ByteBuffer& body, std::size_t begin,
                                          std::vector<ByteBuffer>& to) {
   constexpr auto kPageBytesMax = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
-  const std::size_t raw_bytes = body.size();
   arrow::util::Codec* const compressor = TRY(Compressor());
+  // What is not compressed is taken as a whole.
+  if (!compressor && begin > 0) body.DropFront(std::exchange(begin, 0));
+  const std::size_t raw_bytes = body.size() - begin;
+  const std::uint8_t* const raw = body.data() + begin;
   const std::size_t room = compressor ? static_cast<std::size_t>(compressor->MaxCompressedLen(
-                                            static_cast<std::int64_t>(raw_bytes), body.data()))
+                                            static_cast<std::int64_t>(raw_bytes), raw))
                                       : raw_bytes;
   const bool is_large = raw_bytes > kOwnBlockBytes;
   ByteBuffer own;
@@ -68,7 +71,7 @@ Result<std::int64_t> ChunkPages::AddPage(const Header& header, ByteBuffer& body,
     packed = is_large ? &own : &CompressedOfThread();
     packed->Reserve(room);
     packed->Advance(static_cast<std::size_t>(
-        TRY(compressor->Compress(static_cast<std::int64_t>(raw_bytes), body.data(),
+        TRY(compressor->Compress(static_cast<std::int64_t>(raw_bytes), raw,
                                  static_cast<std::int64_t>(room), packed->data()))));
   }
   if (std::max(raw_bytes, packed->size()) > kPageBytesMax) {
@@ -106,7 +109,7 @@ void ChunkPages::CountEncoding(Encoding encoding) {
   entry_.encodings.push_back({encoding, 1});
 }
 
-Status ChunkPages::AddDataPage(const DataPage& page, ByteBuffer& body) {
+Status ChunkPages::AddDataPage(const DataPage& page, ByteBuffer& body, std::size_t begin) {
   PageEntry entry;
   entry.offset = data_bytes_;
   entry.first_row = entry_.values;
@@ -114,7 +117,7 @@ Status ChunkPages::AddDataPage(const DataPage& page, ByteBuffer& body) {
   entry.is_all_null = page.nulls == page.rows;
   if (page.bounds) entry.bounds = *page.bounds;
   if (!page.bounds && !entry.is_all_null) lacks_bounds_ = true;
-  const std::int64_t bytes = TRY(AddPage({false, page.rows, page.encoding}, body, blocks_));
+  const std::int64_t bytes = TRY(AddPage({false, page.rows, page.encoding}, body, begin, blocks_));
   entry.bytes = static_cast<std::int32_t>(bytes);
   data_bytes_ += bytes;
   entry_.values += page.rows;
@@ -125,9 +128,30 @@ Status ChunkPages::AddDataPage(const DataPage& page, ByteBuffer& body) {
 }
 
 Status ChunkPages::AddDictionaryPage(std::size_t count, ByteBuffer& body) {
-  dictionary_bytes_ =
-      TRY(AddPage({true, static_cast<std::int64_t>(count), Encoding::kPlain}, body, dictionary_));
+  dictionary_bytes_ = TRY(
+      AddPage({true, static_cast<std::int64_t>(count), Encoding::kPlain}, body, 0, dictionary_));
   return {};
+}
+
+void ChunkPages::TakePages(ChunkPages& later) {
+  TIDEMARK_CHECK(later.dictionary_.empty());
+  for (PageEntry& page : later.entry_.pages) {
+    page.offset += data_bytes_;
+    page.first_row += entry_.values;
+    entry_.pages.push_back(std::move(page));
+  }
+  for (ByteBuffer& block : later.blocks_) blocks_.push_back(std::move(block));
+  later.blocks_.clear();
+  const ChunkEntry taken = std::exchange(later.entry_, {});
+  for (const EncodingCount& count : taken.encodings) {
+    for (std::int32_t i = 0; i < count.pages; ++i) CountEncoding(count.encoding);
+  }
+  lacks_bounds_ |= taken.values > taken.nulls;
+  entry_.values += taken.values;
+  entry_.nulls += taken.nulls;
+  entry_.raw_bytes += taken.raw_bytes;
+  data_bytes_ += std::exchange(later.data_bytes_, 0);
+  held_bytes_ += std::exchange(later.held_bytes_, 0);
 }
 
 Result<ChunkEntry> ChunkPages::WriteTo(ByteSink& sink, std::int64_t position) {

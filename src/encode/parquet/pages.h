@@ -22,11 +22,15 @@ class ChunkPages {
  public:
   ChunkPages(Codec codec, int level) : codec_(codec), level_(level) {}
 
-  // Takes what `body` holds: levels and values. kUnsupported: beyond the 2 GiB of a page.
-  Status AddDataPage(const DataPage& page, ByteBuffer& body);
+  // Takes what `body` holds from `begin` on: levels and values. kUnsupported: beyond the 2 GiB of a
+  // page.
+  Status AddDataPage(const DataPage& page, ByteBuffer& body, std::size_t begin = 0);
   Status AddDictionaryPage(std::size_t count, ByteBuffer& body);
   std::int64_t held_bytes() const { return held_bytes_; }
   std::int64_t rows() const { return entry_.values; }
+  // Takes the data pages of another chunk without a dictionary, which is empty afterwards. Bounds
+  // are dropped.
+  void TakePages(ChunkPages& later);
 
   // Writes the chunk and gives back its memory as it goes; empty again afterwards.
   Result<ChunkEntry> WriteTo(ByteSink& sink, std::int64_t position);
@@ -36,7 +40,8 @@ class ChunkPages {
  private:
   struct Header;
   // Returns the bytes added.
-  Result<std::int64_t> AddPage(const Header& header, ByteBuffer& body, std::vector<ByteBuffer>& to);
+  Result<std::int64_t> AddPage(const Header& header, ByteBuffer& body, std::size_t begin,
+                               std::vector<ByteBuffer>& to);
   Result<arrow::util::Codec*> Compressor();
   void CountEncoding(Encoding encoding);
 

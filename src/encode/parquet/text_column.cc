@@ -24,6 +24,13 @@ void Gather(const ColumnSlice& slice, Texts& to) {
   const std::uint8_t* const valid =
       slice.array->MayHaveNulls() ? slice.array->buffers[0]->data() : nullptr;
   const std::int64_t bit = slice.array->offset + slice.from;
+  if (slice.is_repeated) {
+    if (valid && !arrow::bit_util::GetBit(valid, bit)) return;
+    const std::string_view text(bytes + offsets[0],
+                                static_cast<std::size_t>(offsets[1] - offsets[0]));
+    to.insert(to.end(), static_cast<std::size_t>(slice.rows), text);
+    return;
+  }
   for (std::int64_t row = 0; row < slice.rows; ++row) {
     if (valid && !arrow::bit_util::GetBit(valid, bit + row)) continue;
     to.emplace_back(bytes + offsets[row],
@@ -107,6 +114,10 @@ class TextColumn final : public ColumnEncoder {
   Status EncodeValues(const PageRows& rows, ByteBuffer& body, DataPage& page) override {
     static thread_local Texts texts;
     texts.clear();
+    const ColumnSlice* const only = OnlyValue(rows);
+    if (only && (!is_decided_ || encoding_ == Encoding::kRleDictionary)) {
+      if (AppendOnly({only->array, only->from, 1}, rows.rows, body, page)) return {};
+    }
     for (const ColumnSlice& slice : rows.slices) {
       has_large_offsets_ ? Gather<std::int64_t>(slice, texts) : Gather<std::int32_t>(slice, texts);
     }
@@ -142,6 +153,21 @@ class TextColumn final : public ColumnEncoder {
       if (is_used[i]) extremes.Add(dictionary_.key(i));
     }
     page.bounds = extremes.AsBounds();
+    return true;
+  }
+
+  // A page of one value costs one run, however many rows it has.
+  bool AppendOnly(const ColumnSlice& value, std::int64_t rows, ByteBuffer& body, DataPage& page) {
+    Texts text;
+    has_large_offsets_ ? Gather<std::int64_t>(value, text) : Gather<std::int32_t>(value, text);
+    std::uint32_t index = 0;
+    if (!dictionary_.Find(text, &index)) return false;
+    is_decided_ = true;
+    encoding_ = page.encoding = Encoding::kRleDictionary;
+    const int width = IndexWidth(dictionary_.count());
+    body.AppendByte(static_cast<std::uint8_t>(width));
+    AppendRun(static_cast<std::size_t>(rows), index, width, body);
+    page.bounds = Extremes(text.front()).AsBounds();
     return true;
   }
 

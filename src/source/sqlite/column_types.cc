@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string>
 
+#include "base/utf8.h"
+
 namespace tidemark::sqlite {
 namespace {
 
@@ -76,23 +78,6 @@ bool ParseDay(const char* text, std::int32_t* days) {
   if (month < 1 || month > 12 || day < 1 || day > DaysInMonth(year, month)) return false;
   *days = DaysOf(year, month, day);
   return true;
-}
-
-// The length of the sequence that starts here, which is not ASCII; 0: none that is valid.
-int SequenceLength(const unsigned char* p, std::size_t left) {
-  auto is_tail = [&](std::size_t i) { return i < left && (p[i] & 0xc0) == 0x80; };
-  if (p[0] < 0xc2) return 0;
-  if (p[0] < 0xe0) return is_tail(1) ? 2 : 0;
-  if (p[0] < 0xf0) {
-    if (!is_tail(1) || !is_tail(2)) return 0;
-    if (p[0] == 0xe0 && p[1] < 0xa0) return 0;   // overlong
-    if (p[0] == 0xed && p[1] >= 0xa0) return 0;  // a surrogate
-    return 3;
-  }
-  if (p[0] > 0xf4 || !is_tail(1) || !is_tail(2) || !is_tail(3)) return 0;
-  if (p[0] == 0xf0 && p[1] < 0x90) return 0;
-  if (p[0] == 0xf4 && p[1] >= 0x90) return 0;  // beyond U+10FFFF
-  return 4;
 }
 
 }  // namespace
@@ -185,7 +170,7 @@ bool IsValidUtf8(std::string_view text) {
       --left;
     }
     if (left == 0) return true;
-    int length = SequenceLength(p, left);
+    int length = Utf8Length(reinterpret_cast<const char*>(p), left);
     if (length == 0) return false;
     p += length;
     left -= static_cast<std::size_t>(length);
