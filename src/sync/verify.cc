@@ -17,7 +17,10 @@ Status CheckComparable(const SurveyedTable& table, const LandedConfig& config) {
                 "run tidemark sync, which finishes it");
   if (!table.status)
     return Fail(ErrorKind::kNotFound, "it was landed and is no longer in the source");
-  if (table.state.config != config)
+  // Files are read in the format that they have, whatever the next sync would write.
+  auto settings = config;
+  settings.format = table.state.config.format;
+  if (table.state.config != settings)
     return Fail(ErrorKind::kConflict, "its settings changed since it was landed",
                 "run tidemark sync, which lands it again");
   if (table.state.fingerprint != table.status->table.fingerprint)
