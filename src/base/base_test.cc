@@ -94,5 +94,23 @@ TEST(Failpoint, FailsAtTheAskedHitOnly) {
   EXPECT_FALSE(ArmFailpoint("nonsense=error"));
 }
 
+TEST(ParseBytes, TakesPowersOf1024) {
+  EXPECT_EQ(ParseBytes("4096"), 4096);
+  EXPECT_EQ(ParseBytes("128MiB"), 128 << 20);
+  EXPECT_EQ(ParseBytes("128M"), 128 << 20);
+  EXPECT_EQ(ParseBytes("2k"), 2048);
+  EXPECT_EQ(ParseBytes("1TB"), std::int64_t{1} << 40);
+  for (auto text : {"", "M", "-1", "1.5G", "1X", "1MiBs", "99999999999T", "0x10", " 1"})
+    EXPECT_EQ(ParseBytes(text), std::nullopt) << text;
+}
+
+TEST(ParseMilliseconds, TakesUnits) {
+  EXPECT_EQ(ParseMilliseconds("10"), 10'000);
+  EXPECT_EQ(ParseMilliseconds("2m"), 120'000);
+  EXPECT_EQ(ParseMilliseconds("7d"), 7 * 86'400'000);
+  EXPECT_EQ(ParseMilliseconds("1w"), std::nullopt);
+  EXPECT_EQ(ParseMilliseconds("9223372036854775807h"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace tidemark
