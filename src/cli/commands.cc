@@ -7,6 +7,20 @@ const Option kTo = {.name = "--to",
                     .value = "DEST",
                     .text = "where to land: a folder or file:PATH",
                     .is_path = true};
+const Option kConfig = {.name = "--config",
+                        .short_name = "-c",
+                        .value = "FILE",
+                        .text = "read databases, tables and destination from a YAML or JSON file",
+                        .is_path = true};
+const Option kOutputDir = {.name = "--output-dir",
+                           .value = "DIR",
+                           .text = "as --to; DIR/data stands for DIR",
+                           .is_path = true};
+const Option kWatermarkDir = {
+    .name = "--watermark-dir",
+    .value = "DIR",
+    .text = "as --to; watermarks stand beside the data, in DIR/watermarks",
+    .is_path = true};
 const Option kTable = {
     .name = "--table",
     .value = "GLOB",
@@ -58,7 +72,9 @@ const Option kRetries = {.name = "--retries",
                              "grow (default 4)"};
 const Option kDatabase = {.name = "--database",
                           .value = "NAME",
-                          .text = "the database's name in paths (default: the file's name)"};
+                          .text =
+                              "the database's name in paths (default: the file's name);"
+                              " with --config: this one of its databases"};
 const Option kAdopt = {
     .name = "--adopt",
     .text = "the database has moved: go on with what was landed from its old place"};
@@ -86,42 +102,38 @@ const Option kHelp = {.name = "--help", .short_name = "-h", .text = "print this"
 const Option* const kEverywhere[] = {&kQuiet,      &kVerbose,  &kLogFormat,
                                      &kNoProgress, &kProgress, &kHelp};
 
-const std::vector<const Option*> kSyncOptions = {&kTo,
-                                                 &kTable,
-                                                 &kExclude,
-                                                 &kMode,
-                                                 &kFormat,
-                                                 &kCompression,
-                                                 &kCompressionLevel,
-                                                 &kRowGroupRows,
-                                                 &kMaxRowsPerFile,
-                                                 &kWorkers,
-                                                 &kMemory,
-                                                 &kTempDir,
-                                                 &kLockTimeout,
-                                                 &kRetries,
-                                                 &kDatabase,
-                                                 &kAdopt,
-                                                 &kJson};
+const std::vector<const Option*> kSyncOptions = {&kConfig,       &kTo,
+                                                 &kTable,        &kExclude,
+                                                 &kMode,         &kFormat,
+                                                 &kCompression,  &kCompressionLevel,
+                                                 &kRowGroupRows, &kMaxRowsPerFile,
+                                                 &kWorkers,      &kMemory,
+                                                 &kTempDir,      &kLockTimeout,
+                                                 &kRetries,      &kDatabase,
+                                                 &kAdopt,        &kOutputDir,
+                                                 &kWatermarkDir, &kJson};
 
 const std::vector<Command> kCommands = {
     {.name = "sync",
-     .operands = "SOURCE --to DEST",
+     .operands = "SOURCE --to DEST | -c FILE",
      .text = "land tables: everything the first time, then what changed",
-     .details = "SOURCE is a SQLite file, as PATH or sqlite:PATH. DEST is a folder.\n"
-                "A table of a database with change tracking (tidemark track) costs what changed; "
-                "any other\n"
-                "is read whole and compared with what was landed. Running it again after an "
-                "interruption is\n"
-                "always safe: a row is landed exactly once.",
+     .details =
+         "SOURCE is a SQLite file, as PATH or sqlite:PATH. DEST is a folder. With -c FILE both\n"
+         "come from a configuration file, which may name several databases; options win over it.\n"
+         "A table of a database with change tracking (tidemark track) costs what changed; "
+         "any other\n"
+         "is read whole and compared with what was landed. Running it again after an "
+         "interruption is\n"
+         "always safe: a row is landed exactly once.",
      .options = kSyncOptions,
      .first_words = {},
      .examples = {"tidemark sync shop.db --to landing",
                   "tidemark sync shop.db --to landing --table 'order*' --exclude '*_log'",
                   "tidemark sync shop.db --to landing --mode full --compression snappy",
+                  "tidemark sync -c pipeline.yaml --workers 8",
                   "tidemark sync shop.db --to landing --json | jq .rows"}},
     {.name = "plan",
-     .operands = "SOURCE --to DEST",
+     .operands = "SOURCE --to DEST | -c FILE",
      .text = "what a sync would do for each table, and why; writes nothing",
      .details = "Takes what sync takes. Rows are estimates.",
      .options = kSyncOptions,
@@ -129,14 +141,14 @@ const std::vector<Command> kCommands = {
      .examples = {"tidemark plan shop.db --to landing",
                   "tidemark plan shop.db --to landing --mode full --json"}},
     {.name = "status",
-     .operands = "DEST",
+     .operands = "DEST | -c FILE",
      .text = "per table: version, rows, last run, how long until changes expire",
      .details = "Reads DEST alone; the database is not needed.",
-     .options = {&kJson},
+     .options = {&kConfig, &kJson},
      .first_words = {},
      .examples = {"tidemark status landing", "tidemark status landing --json"}},
     {.name = "verify",
-     .operands = "SOURCE --to DEST",
+     .operands = "SOURCE --to DEST | -c FILE",
      .text = "fold what was landed and compare it with the source, row by row",
      .details =
          "Takes what sync takes. Changes that wait for the next sync count as pending, not as\n"
@@ -156,6 +168,13 @@ const std::vector<Command> kCommands = {
      .first_words = {"enable", "disable", "status", "clean"},
      .examples = {"tidemark track enable shop.db", "tidemark track enable shop.db orders customers",
                   "tidemark track status shop.db", "tidemark track clean shop.db"}},
+    {.name = "schema",
+     .operands = "",
+     .text = "print the JSON Schema of the configuration file, for editors",
+     .details = {},
+     .options = {},
+     .first_words = {},
+     .examples = {"tidemark schema > tidemark.schema.json"}},
     {.name = "completion",
      .operands = "bash|zsh|fish",
      .text = "print a script that completes tidemark's command line",
@@ -176,7 +195,8 @@ const std::vector<Command> kCommands = {
      .text = "print what a command does, its options and examples",
      .details = {},
      .options = {},
-     .first_words = {"sync", "plan", "status", "verify", "track", "completion", "version"},
+     .first_words = {"sync", "plan", "status", "verify", "track", "schema", "completion",
+                     "version"},
      .examples = {"tidemark help sync"}},
 };
 

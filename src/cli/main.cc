@@ -16,9 +16,15 @@ namespace tidemark::cli {
 namespace {
 
 constexpr std::pair<std::string_view, int (*)(const Arguments&)> kCommands[] = {
-    {"sync", RunSync},       {"plan", RunPlan},   {"status", RunStatus},
-    {"verify", RunVerify},   {"track", RunTrack}, {"completion", RunCompletion},
-    {"version", RunVersion}, {"help", RunHelp},
+    {"sync", RunSync},
+    {"plan", RunPlan},
+    {"status", RunStatus},
+    {"verify", RunVerify},
+    {"schema", RunSchema},
+    {"track", RunTrack},
+    {"completion", RunCompletion},
+    {"version", RunVersion},
+    {"help", RunHelp},
 };
 
 constexpr std::string_view kJsonLog[] = {"--log-format", "json"};

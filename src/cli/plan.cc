@@ -6,9 +6,9 @@ namespace tidemark::cli {
 
 int RunPlan(const Arguments& arguments) {
   StopOnSignal signals;
-  auto run = OpenRun(arguments, Writes::kNo, signals.token());
+  auto run = OpenRun(arguments, Access::kReadOrNothing, signals.token(), nullptr);
   if (!run) return EndWith(run.error(), signals);
-  auto report = Plan(*run->source, *run->store, run->options);
+  auto report = PlanAll(*run);
   if (!report) return EndWith(report.error(), signals);
   PrintProblems(*report);
   auto text = arguments.Has("--json") ? PlanJson(*report)
@@ -17,7 +17,7 @@ int RunPlan(const Arguments& arguments) {
                   : PlanTable(*report, static_cast<ShowsIdle>(arguments.Has("--verbose")));
   if (!PrintResult(text)) return kSomeFailed;
   if (signals.exit_code() != 0) return signals.exit_code();
-  return report->failed() > 0 ? kSomeFailed : kAllDone;
+  return ExitCodeOf(*report);
 }
 
 }  // namespace tidemark::cli

@@ -5,33 +5,36 @@
 
 #include "cli/arguments.h"
 #include "cli/stop_on_signal.h"
+#include "library/opened.h"
 #include "sync/sync.h"
 
 namespace tidemark::cli {
 
-// What sync, plan and verify have in common: a source, a destination and what to do between them.
-struct Run {
-  std::unique_ptr<Source> source;
-  std::unique_ptr<ObjectStore> store;
-  SyncOptions options;
-};
-
-// A failure to open, and whether it was the words or the thing they name.
-struct OpenFailure {
+// A failure to begin, and whether it was the words or the thing they name.
+struct Refusal {
   Error error;
   int exit_code;
 };
 
-// An error about the source or destination that `text` names: exit code 3 rather than 2 when it is
-// there.
-OpenFailure Opening(const std::string& text, Error error);
+// The exit code of an error about the source or destination that `text` names: 3 rather than 2 when
+// it is there.
+int ExitCodeOfOpening(const std::string& text, const Error& error);
+Refusal Opening(const std::string& text, Error error);
 
-enum class Writes { kYes, kNo };
-std::expected<Run, OpenFailure> OpenRun(const Arguments& arguments, Writes writes,
-                                        std::stop_token stop);
+// What sync, plan and verify have in common: sources, a destination and what to do between them, by
+// the command line and the configuration file, if one is given. `progress` may be null.
+std::expected<Opened, Refusal> OpenRun(const Arguments& arguments, Access access,
+                                       std::stop_token stop, Progress* progress);
 
-// The options of sync, plan and verify. kInvalid.
-Result<SyncOptions> SyncOptionsOf(const Arguments& arguments);
+// Where a command that needs no source finds its destination: its operand, or the configuration.
+Result<std::string> DestinationOf(const Arguments& arguments);
+
+// The options of sync, plan and verify, over those of `options`. kInvalid.
+Result<SyncOptions> SyncOptionsOf(const Arguments& arguments, SyncOptions options = {});
+
+// Where nothing at all could be done, and for one reason, that reason is the exit code.
+int ExitCodeOf(const SyncReport& report);
+int ExitCodeOf(const VerifyReport& report);
 
 // How the run is told of while it goes on: bars on a terminal, or lines of JSON where they are
 // asked for; null: not at all.
@@ -39,13 +42,14 @@ std::unique_ptr<Progress> ProgressFor(const Arguments& arguments);
 
 // Prints the error and gives the exit code; an interruption wins.
 int EndWith(const Error& error, const StopOnSignal& signals);
-int EndWith(const OpenFailure& failure, const StopOnSignal& signals);
+int EndWith(const Refusal& failure, const StopOnSignal& signals);
 
 // One function a command; each gives the exit code.
 int RunSync(const Arguments& arguments);
 int RunPlan(const Arguments& arguments);
 int RunVerify(const Arguments& arguments);
 int RunStatus(const Arguments& arguments);
+int RunSchema(const Arguments& arguments);
 int RunTrack(const Arguments& arguments);
 int RunCompletion(const Arguments& arguments);
 int RunVersion(const Arguments& arguments);

@@ -11,11 +11,10 @@ namespace tidemark::cli {
 
 int RunStatus(const Arguments& arguments) {
   StopOnSignal signals;
-  if (auto expected = arguments.ExpectOperands(1, 1); !expected)
-    return EndWith(expected.error(), signals);
-  const auto& to = arguments.operands().front();
-  auto store = OpenStore(to, {.is_read_only = true});
-  if (!store) return EndWith(Opening(to, std::move(store.error())), signals);
+  auto to = DestinationOf(arguments);
+  if (!to) return EndWith(Refusal{std::move(to.error()), kWrongUsage}, signals);
+  auto store = OpenStore(*to, {.is_read_only = true});
+  if (!store) return EndWith(Opening(*to, std::move(store.error())), signals);
   auto tables = ReadStatus(**store);
   if (!tables) return EndWith(tables.error(), signals);
   bool is_broken = false;

@@ -6,11 +6,13 @@ namespace tidemark::cli {
 
 int RunVerify(const Arguments& arguments) {
   StopOnSignal signals;
-  auto run = OpenRun(arguments, Writes::kNo, signals.token());
-  if (!run) return EndWith(run.error(), signals);
   auto progress = ProgressFor(arguments);
-  run->options.progress = progress.get();
-  auto report = Verify(*run->source, *run->store, run->options);
+  auto run = OpenRun(arguments, Access::kRead, signals.token(), progress.get());
+  if (!run) {
+    progress.reset();
+    return EndWith(run.error(), signals);
+  }
+  auto report = VerifyAll(*run);
   progress.reset();
   if (!report) return EndWith(report.error(), signals);
   PrintProblems(*report);
@@ -19,7 +21,7 @@ int RunVerify(const Arguments& arguments) {
                                          : VerifyTableText(*report);
   if (!PrintResult(text)) return kSomeFailed;
   if (signals.exit_code() != 0) return signals.exit_code();
-  return report->failed() > 0 ? kSomeFailed : kAllDone;
+  return ExitCodeOf(*report);
 }
 
 }  // namespace tidemark::cli

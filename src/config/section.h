@@ -50,7 +50,8 @@ class Section {
   std::vector<std::string> Texts(std::string_view key) const {
     std::vector<std::string> texts;
     if (const auto* found = Find(key))
-      for (const auto& item : found->items) texts.push_back(item.text);
+      for (const auto& item : found->items)
+        if (item.kind == Node::Kind::kScalar) texts.push_back(item.text);
     return texts;
   }
   // Of a map of the user's own names.

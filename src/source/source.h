@@ -90,6 +90,8 @@ class Source {
 // How a source is opened; a scheme takes what it knows.
 struct SourceOptions {
   std::string database;  // the name used in paths; empty: from the location
+  // The schema's name in paths, of a source that has no schemas; empty: its own word (main).
+  std::string schema;
   std::int64_t lock_timeout_ms = 10'000;
   std::int64_t batch_rows = 16'384;
   std::int64_t batch_bytes = 4 << 20;  // a batch ends at whichever comes first

@@ -50,6 +50,7 @@ std::vector<TableLayout> Layouts(const std::vector<TableName>& names) {
 bool IsChosen(const SyncOptions& options, const TableName& name) {
   if (!options.only.empty() && !options.only.contains(name)) return false;
   auto matches = [&](const std::string& glob) { return MatchesGlob(glob, name); };
+  if (options.chosen && !options.chosen->contains(Display(name))) return false;
   return (options.include.empty() || std::ranges::any_of(options.include, matches)) &&
          std::ranges::none_of(options.exclude, matches);
 }

@@ -69,6 +69,8 @@ struct RetryOptions {
 struct SyncOptions {
   std::vector<std::string> include, exclude;  // globs over schema.table; no include: all
   std::set<TableName> only;                   // not empty: of those chosen, only these
+  // By Display(name): no others are looked at. Nothing: all that the globs choose.
+  std::optional<std::set<std::string>> chosen;
   Mode mode = Mode::kFullIncremental;
   std::map<std::string, TableSettings> table_settings;  // by Display(name): "schema.table"
   std::string hash_key;                                 // secret: of TableSettings::hash
@@ -118,11 +120,19 @@ struct TableReport {
   std::vector<std::string> warnings;
 };
 
+// One of several databases that a run was about.
+struct DatabaseOutcome {
+  std::string name, source;
+  std::string run_id;          // of its record; empty where nothing was written
+  std::optional<Error> error;  // nothing could be done about it: all of its tables failed
+};
+
 struct SyncReport {
   std::string run_id;
   std::int64_t started_us = 0, duration_us = 0;
-  std::int64_t waited_us = 0;       // to try again what was transient
-  std::vector<TableReport> tables;  // by name
+  std::int64_t waited_us = 0;              // to try again what was transient
+  std::vector<TableReport> tables;         // by name
+  std::vector<DatabaseOutcome> databases;  // of a run over several; empty: it was about one
   std::int64_t rows() const, bytes() const;
   int failed() const;
 };
@@ -145,6 +155,7 @@ struct VerifyTable {
 };
 struct VerifyReport {
   std::vector<VerifyTable> tables;
+  std::vector<DatabaseOutcome> databases;  // as SyncReport's
   std::int64_t duration_us = 0;
   int failed() const;
 };

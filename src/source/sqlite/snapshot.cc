@@ -74,7 +74,8 @@ class SqliteSnapshot final : public Snapshot {
 
 Result<const CatalogTable*> SqliteSnapshot::Find(const TableName& name) const {
   auto found = by_name_.find(name.name);
-  if (found == by_name_.end() || name.database != file_.database || name.schema != "main")
+  if (found == by_name_.end() || name.database != file_.database ||
+      name.schema != SchemaName(options_))
     return Fail(ErrorKind::kNotFound, "no table " + Display(name) + " in this database");
   return found->second;
 }
@@ -251,6 +252,10 @@ Result<Facts> ReadFacts(Connection& connection) {
 }
 
 }  // namespace
+
+std::string SchemaName(const SourceOptions& options) {
+  return options.schema.empty() ? "main" : options.schema;
+}
 
 Result<std::unique_ptr<Snapshot>> OpenSqliteSnapshot(const DatabaseFile& file,
                                                      const SourceOptions& options,

@@ -14,6 +14,9 @@ struct DatabaseFile {
   std::string temp_dir;  // a folder that exists, for copies of it
 };
 
+// What tables are filed under: SQLite itself has no schemas.
+std::string SchemaName(const SourceOptions& options);
+
 // The file's state as it is now. `control`: as Cut::OpenLive takes it. kUnavailable: locked for
 // longer than the time-out.
 Result<std::unique_ptr<Snapshot>> OpenSqliteSnapshot(const DatabaseFile& file,

@@ -147,21 +147,21 @@ Result<std::vector<TableName>> SqliteSource::ListTables() {
   return Read([&](Connection& connection) -> Result<std::vector<TableName>> {
     std::vector<TableName> names;
     for (auto& name : TRY(ReadTableNames(connection)))
-      names.push_back({.database = database_, .schema = "main", .name = std::move(name)});
+      names.push_back(
+          {.database = database_, .schema = SchemaName(options_), .name = std::move(name)});
     return names;
   });
 }
 
-Result<std::unique_ptr<Snapshot>> SqliteSource::OpenSnapshot(
-    const std::string& temp_dir) {
+Result<std::unique_ptr<Snapshot>> SqliteSource::OpenSnapshot(const std::string& temp_dir) {
   auto folder = FolderForTemporaryFiles(temp_dir);
   RemoveLeftOverFiles(folder);
   std::lock_guard lock(mutex_);
   // The snapshot takes our connection over: reading the schema is the dearest part of opening one.
   auto control = FileIdentity::Of(path_) == file_ ? std::exchange(connection_, std::nullopt)
                                                   : std::optional<Connection>();
-  auto snapshot = OpenSqliteSnapshot({.path = path_, .database = database_, .temp_dir = folder}, options_,
-                                     std::move(control));
+  auto snapshot = OpenSqliteSnapshot({.path = path_, .database = database_, .temp_dir = folder},
+                                     options_, std::move(control));
   if (snapshot) return snapshot;
   // A second look tells what is wrong with the file, if that is what it was.
   connection_.reset();

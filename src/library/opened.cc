@@ -1,0 +1,164 @@
+#include "library/opened.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "model/table_name.h"
+#include "object/memory.h"
+
+namespace tidemark {
+namespace {
+
+std::string Folded(std::string_view text) {
+  std::string folded(text);
+  for (char& c : folded)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return folded;
+}
+
+// The source's own spelling of a name: exactly, or else the one that differs only by case.
+const TableName* FindTable(const std::vector<TableName>& names, const ChosenTable& chosen) {
+  auto is_same = [&](const TableName& name) {
+    return name.name == chosen.name && Folded(name.schema) == Folded(chosen.schema);
+  };
+  auto is_alike = [&](const TableName& name) {
+    return Folded(name.name) == Folded(chosen.name) && Folded(name.schema) == Folded(chosen.schema);
+  };
+  auto found = std::ranges::find_if(names, is_same);
+  if (found == names.end()) found = std::ranges::find_if(names, is_alike);
+  return found == names.end() ? nullptr : &*found;
+}
+
+// Turns what the configuration names into names of the source.
+void Resolve(const std::vector<TableName>& names, OpenedDatabase& database) {
+  auto& setup = database.setup;
+  auto& options = setup.options;
+  options.chosen.emplace();
+  for (const auto& schema : setup.whole_schemas)
+    for (const auto& name : names)
+      if (Folded(name.schema) == Folded(schema)) options.chosen->insert(Display(name));
+  for (const auto& table : setup.tables) {
+    const auto* found = FindTable(names, table);
+    // A table that was landed and is gone is told by its name.
+    TableName name =
+        found ? *found
+              : TableName{.database = setup.name, .schema = table.schema, .name = table.name};
+    options.chosen->insert(Display(name));
+    options.table_settings[Display(name)] = table.settings;
+    if (!found) database.missing.push_back(std::move(name));
+  }
+  // Nothing beside them: also tables that are gone are told.
+  if (setup.tables.empty() && !setup.whole_schemas.empty()) options.chosen.reset();
+}
+
+bool IsChosen(const SyncOptions& options, const TableName& name) {
+  auto matches = [&](const std::string& glob) { return MatchesGlob(glob, name); };
+  return (options.include.empty() || std::ranges::any_of(options.include, matches)) &&
+         std::ranges::none_of(options.exclude, matches);
+}
+
+void OpenOne(OpenedDatabase& database) {
+  auto& setup = database.setup;
+  database.error = setup.error;
+  if (database.error) return;
+  auto& options = setup.source_options;
+  options.memory_bytes = setup.options.memory_bytes;
+  options.readers = setup.options.workers > 0
+                        ? setup.options.workers
+                        : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  options.stop = setup.options.stop;
+  auto source = OpenSource(setup.source, options);
+  if (!source) {
+    database.error = std::move(source.error());
+    return;
+  }
+  database.source = std::move(*source);
+}
+
+// Globs of the command line choose among what is configured, in whichever database that is.
+Status ApplyGlobs(std::vector<OpenedDatabase>& databases,
+                  const std::vector<std::vector<TableName>>& names) {
+  const auto& globs = databases.front().setup.options.include;
+  for (const auto& glob : globs) {
+    bool has_match = false;
+    for (std::size_t i = 0; i < databases.size(); ++i) {
+      const auto& chosen = databases[i].setup.options.chosen;
+      auto matches = [&](const TableName& name) {
+        return (!chosen || chosen->contains(Display(name))) && MatchesGlob(glob, name);
+      };
+      has_match |= std::ranges::any_of(names[i], matches) ||
+                   std::ranges::any_of(databases[i].missing, matches);
+    }
+    if (!has_match)
+      return Fail(ErrorKind::kInvalid,
+                  "--table \"" + glob + "\" matches no table of the configuration",
+                  "its tables are those that `tidemark plan` lists");
+  }
+  for (std::size_t i = 0; i < databases.size(); ++i) {
+    auto& options = databases[i].setup.options;
+    if (globs.empty() && options.exclude.empty()) continue;
+    std::set<std::string> chosen;
+    for (const auto& list : {names[i], databases[i].missing})
+      for (const auto& name : list)
+        if ((!options.chosen || options.chosen->contains(Display(name))) && IsChosen(options, name))
+          chosen.insert(Display(name));
+    std::erase_if(databases[i].missing,
+                  [&](const TableName& name) { return !chosen.contains(Display(name)); });
+    options.chosen = std::move(chosen);
+    options.include.clear();
+  }
+  return {};
+}
+
+Status ResolveAll(std::vector<OpenedDatabase>& databases) {
+  std::vector<std::vector<TableName>> names(databases.size());
+  for (std::size_t i = 0; i < databases.size(); ++i) {
+    auto& database = databases[i];
+    if (!database.source || !database.setup.is_configured) continue;
+    auto listed = database.source->ListTables();
+    if (!listed) {
+      database.error = std::move(listed.error());
+      database.source.reset();
+      continue;
+    }
+    names[i] = std::move(*listed);
+    Resolve(names[i], database);
+  }
+  bool is_configured =
+      std::ranges::all_of(databases, [](const auto& d) { return d.setup.is_configured; });
+  return is_configured ? ApplyGlobs(databases, names) : Status();
+}
+
+Result<std::unique_ptr<ObjectStore>> OpenDestination(const std::string& to, Access access) {
+  auto store = OpenStore(to, {.is_read_only = access != Access::kWrite});
+  // What a first sync would find: nothing.
+  if (!store && access == Access::kReadOrNothing && store.error().kind == ErrorKind::kNotFound)
+    return std::make_unique<MemoryStore>();
+  return store;
+}
+
+}  // namespace
+
+std::expected<Opened, OpenFailure> Open(Setup setup, Access access) {
+  Opened opened;
+  for (auto& one : setup.databases) {
+    auto& database = opened.databases.emplace_back();
+    database.setup = std::move(one);
+    OpenOne(database);
+  }
+  if (auto resolved = ResolveAll(opened.databases); !resolved)
+    return std::unexpected(OpenFailure{std::move(resolved.error()), {}});
+  const auto& first = opened.databases.front();
+  if (opened.databases.size() == 1 && first.error)
+    return std::unexpected(OpenFailure{*first.error, first.setup.source});
+  auto is_open = [](const OpenedDatabase& database) { return database.source != nullptr; };
+  if (std::ranges::none_of(opened.databases, is_open)) return opened;
+  auto store = OpenDestination(setup.to, access);
+  if (!store) return std::unexpected(OpenFailure{std::move(store.error()), setup.to});
+  opened.store = std::move(*store);
+  return opened;
+}
+
+}  // namespace tidemark
