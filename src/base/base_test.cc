@@ -7,6 +7,7 @@
 #include "base/failpoint.h"
 #include "base/hash.h"
 #include "base/memory_budget.h"
+#include "base/units.h"
 #include "base/worker_pool.h"
 
 namespace tidemark {

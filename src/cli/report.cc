@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/clock.h"
 #include "cli/columns.h"
@@ -16,11 +17,37 @@ using enum Columns::Align;
 
 constexpr std::int64_t kExpiresSoonSeconds = 86'400;
 
-void PrintProblems(const TableName& name, const std::optional<Error>& error,
-                   const std::vector<std::string>& warnings) {
+// With its database where a run was about several.
+template <class Report>
+std::string NameIn(const Report& report, const TableName& name) {
+  return report.databases.empty() ? Display(name) : name.database + "." + Display(name);
+}
+
+// Of a database as a whole; its tables have nothing to add.
+template <class Report>
+bool PrintedWithDatabase(const Report& report, const TableName& name) {
+  return std::ranges::any_of(report.databases, [&](const DatabaseOutcome& database) {
+    return database.name == name.database && database.error;
+  });
+}
+
+template <class Report>
+void PrintDatabaseProblems(const Report& report) {
+  for (const auto& database : report.databases)
+    if (database.error)
+      PrintError({database.error->kind,
+                  fmt::format("database {}: {}", database.name, database.error->message),
+                  database.error->hint});
+}
+
+template <class Report, class Table>
+void PrintProblemsOf(const Report& report, const Table& table) {
   auto of_table = [&](std::string text) {
-    return text.starts_with("table ") ? text : fmt::format("table {}: {}", Display(name), text);
+    if (!text.starts_with("table ")) text = fmt::format("table {}: {}", Display(table.name), text);
+    if (!report.databases.empty()) text = fmt::format("database {}: {}", table.name.database, text);
+    return text;
   };
+  const auto& [error, warnings] = std::tie(table.error, table.warnings);
   for (const auto& warning : warnings) PrintWarning(of_table(warning));
   if (error) PrintError({error->kind, of_table(error->message), error->hint});
 }
@@ -79,17 +106,21 @@ std::string Expiry(const StatusTable& table, std::int64_t now_us) {
 }  // namespace
 
 void PrintProblems(const SyncReport& report) {
-  for (const auto& table : report.tables) PrintProblems(table.name, table.error, table.warnings);
+  PrintDatabaseProblems(report);
+  for (const auto& table : report.tables)
+    if (!PrintedWithDatabase(report, table.name)) PrintProblemsOf(report, table);
 }
 
 void PrintProblems(const VerifyReport& report) {
+  PrintDatabaseProblems(report);
   for (const auto& table : report.tables) {
-    PrintProblems(table.name, table.error, table.warnings);
+    if (PrintedWithDatabase(report, table.name)) continue;
+    PrintProblemsOf(report, table);
     if (!table.error && !table.is_equal())
-      PrintError(
-          {ErrorKind::kCorrupt,
-           fmt::format("table {}: what was landed differs from the source", Display(table.name)),
-           "a sync with --mode full lands the table again"});
+      PrintError({ErrorKind::kCorrupt,
+                  fmt::format("table {}: what was landed differs from the source",
+                              NameIn(report, table.name)),
+                  "a sync with --mode full lands the table again"});
   }
 }
 
@@ -107,7 +138,7 @@ std::string SyncTable(const SyncReport& report, ShowsIdle shows_idle) {
                    {"time", kRight}});
   for (const auto& table : report.tables) {
     if (IsIdle(table) && shows_idle == ShowsIdle::kNo) continue;
-    columns.Add({Printable(Display(table.name)), std::string(Name(table.outcome)),
+    columns.Add({Printable(NameIn(report, table.name)), std::string(Name(table.outcome)),
                  std::string(ModeName(table)), std::string(Name(table.reason)), Grouped(table.rows),
                  CountOrDash(table.inserted), CountOrDash(table.updated),
                  CountOrDash(table.deleted), fmt::format("{}", table.files.size()),
@@ -127,7 +158,7 @@ std::string PlanTable(const SyncReport& report, ShowsIdle shows_idle) {
   Columns columns({{"table"}, {"status"}, {"mode"}, {"reason"}, {"rows, about", kRight}});
   for (const auto& table : report.tables) {
     if (IsIdle(table) && shows_idle == ShowsIdle::kNo) continue;
-    columns.Add({Printable(Display(table.name)), std::string(Name(table.outcome)),
+    columns.Add({Printable(NameIn(report, table.name)), std::string(Name(table.outcome)),
                  std::string(ModeName(table)), std::string(Name(table.reason)),
                  table.rows < 0 ? "?" : Grouped(table.rows)});
   }
@@ -145,7 +176,7 @@ std::string VerifyTableText(const VerifyReport& report) {
                    {"pending", kRight}});
   std::string examples;
   for (const auto& table : report.tables) {
-    columns.Add({Printable(Display(table.name)),
+    columns.Add({Printable(NameIn(report, table.name)),
                  table.error        ? "failed"
                  : table.is_equal() ? "equal"
                                     : "differs",
@@ -153,7 +184,8 @@ std::string VerifyTableText(const VerifyReport& report) {
                  CountOrDash(table.extra), CountOrDash(table.different),
                  CountOrDash(table.pending)});
     for (const auto& example : table.examples)
-      examples += fmt::format("  {}: {}\n", Printable(Display(table.name)), Printable(example));
+      examples +=
+          fmt::format("  {}: {}\n", Printable(NameIn(report, table.name)), Printable(example));
   }
   auto failed = static_cast<std::size_t>(report.failed());
   auto text = columns.is_empty() ? std::string() : columns.Text();

@@ -25,6 +25,15 @@ Json Named(const TableName& name) {
   return {{"database", name.database}, {"schema", name.schema}, {"table", name.name}};
 }
 
+// Only of a run over several: scripts that know of one find what they always found.
+void AddDatabases(const std::vector<DatabaseOutcome>& databases, Json& document) {
+  for (const auto& database : databases)
+    document["databases"].push_back(
+        {{"database", database.name},
+         {"run_id", database.run_id.empty() ? Json(nullptr) : Json(database.run_id)},
+         {"error", ErrorJson(database.error)}});
+}
+
 template <class T>
 Json OrNull(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
@@ -68,6 +77,7 @@ std::string SyncJson(const SyncReport& report) {
     json["warnings"] = table.warnings;
     document["tables"].push_back(std::move(json));
   }
+  AddDatabases(report.databases, document);
   return Dump(document);
 }
 
@@ -81,6 +91,7 @@ std::string PlanJson(const SyncReport& report) {
     json["warnings"] = table.warnings;
     document["tables"].push_back(std::move(json));
   }
+  AddDatabases(report.databases, document);
   return Dump(document);
 }
 
@@ -102,6 +113,7 @@ std::string VerifyJson(const VerifyReport& report) {
     json["warnings"] = table.warnings;
     document["tables"].push_back(std::move(json));
   }
+  AddDatabases(report.databases, document);
   return Dump(document);
 }
 

@@ -242,8 +242,9 @@ class Checker {
       return checked;
     }
     is_serving_ = was_serving;
-    bool is_other_name =
-        shape.item && member.value.kind != Node::Kind::kScalar && !section.Find("schemas");
+    // A scalar is a misspelled key, unless it chooses all tables.
+    bool is_name = member.value.kind != Node::Kind::kScalar || member.value.text == "*";
+    bool is_other_name = shape.item && is_name && !section.Find("schemas");
     if (!is_other_name)
       return Fail(ErrorAt(file_, member.place, fmt::format("{}: there is no such key", member_path),
                           Allowed(member.key, NamesOf(shape.keys))));

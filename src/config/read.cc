@@ -26,11 +26,14 @@ Language LanguageOf(const std::string& name) {
 // kNotFound when there is none. A file that never ends is read as far as the parser would take it.
 Result<std::string> ReadText(const std::string& file) {
   auto failed = [&](int error) {
-    auto kind = error == ENOENT || error == ENOTDIR ? ErrorKind::kNotFound
-                : error == EACCES || error == EPERM ? ErrorKind::kDenied
-                : error == EISDIR                   ? ErrorKind::kInvalid
-                                                    : ErrorKind::kUnavailable;
-    return Fail(kind, fmt::format("{}: {}", file, std::strerror(error)));
+    std::string hint = "name a YAML or JSON file";
+    if (error == ENOENT || error == ENOTDIR)
+      return Fail(ErrorKind::kNotFound, "configuration " + file + ": no such file", hint);
+    if (error == EISDIR)
+      return Fail(ErrorKind::kInvalid, "configuration " + file + " is a folder", hint);
+    auto kind = error == EACCES || error == EPERM ? ErrorKind::kDenied : ErrorKind::kUnavailable;
+    return Fail(kind, fmt::format("configuration {}: {}", file, std::strerror(error)),
+                "give this user leave to read it");
   };
   struct Closed {
     int fd;
@@ -256,7 +259,7 @@ Result<Config> Read(std::string_view text, const std::string& name,
 }
 
 Result<Config> Load(const std::string& file) {
-  auto text = TRY_WHILE("configuration", ReadText(file));
+  auto text = TRY(ReadText(file));
   Environment environment;
   TRY(AddDotEnv(environment, file));
   return Read(text, file, environment);

@@ -12,7 +12,7 @@ import time
 import pytest
 from conftest import ROOT, TIDEMARK, run
 
-COMMANDS = ["sync", "plan", "status", "verify", "track", "completion", "version", "help"]
+COMMANDS = ["sync", "plan", "status", "verify", "track", "schema", "completion", "version", "help"]
 RUN_MEMBERS = {"run_id", "started_at", "duration_seconds", "rows", "bytes", "failed", "tables"}
 TABLE_MEMBERS = {"database", "schema", "table", "status", "mode", "reason", "rows", "inserted", "updated", "deleted",
                  "version", "since_version", "bytes", "files", "duration_seconds", "error", "warnings"}
@@ -52,7 +52,8 @@ def test_version():
     (["sync", "a.db"], "--to is missing"),
     (["sync", "a.db", "b.db", "--to", "x"], '"b.db"'),
     (["sync", "a.db", "--to"], "--to"),
-    (["sync", "-c", "tidemark.yaml"], '"-c"'),
+    (["sync", "-c", "tidemark.yaml"], "configuration tidemark.yaml: no such file"),
+    (["sync", "a.db", "-c", "tidemark.yaml"], '"a.db" and --config'),
     (["sync", "a.db", "--to", "x", "--mode", "half"], '"half"'),
     (["sync", "a.db", "--to", "x", "--format", "csv"], '"csv"'),
     (["sync", "a.db", "--to", "x", "--format", "delta"], "allowed: per_table, unified"),
@@ -265,7 +266,7 @@ def test_completion_is_a_script_the_shell_can_read(shell):
 
 
 @pytest.mark.parametrize("line, offers", [
-    ("tidemark s", {"sync", "status"}),
+    ("tidemark s", {"sync", "schema", "status"}),
     ("tidemark sync shop.db --comp", {"--compression", "--compression-level"}),
     ("tidemark sync --mode f", {"full", "full_incremental"}),
     ("tidemark track e", {"enable"}),

@@ -19,7 +19,9 @@ ALLOWED = {
     "fold": {"base", "model", "object", "source", "encode", "commit"},
 }
 ALLOWED["sync"] = {*ALLOWED, "fold"}
-ALLOWED["cli"] = {*ALLOWED, "sync"}
+ALLOWED["config"] = {"base"}
+ALLOWED["library"] = {*ALLOWED, "sync"}
+ALLOWED["cli"] = {*ALLOWED, "library"}
 
 
 def sources():
