@@ -158,6 +158,18 @@ def bench_peers(lines, runs):
             lines.add(f"load {name}", ours, theirs, "s", label)
 
 
+def bench_unified(lines, runs):
+    """Unified files, by what azsql_ct's users run: rows as JSON by orjson, files by pyarrow."""
+    for name, database in (("lineitem", datasets.lineitem()), ("mixed", datasets.mixed())):
+        (table,) = datasets.tables_of(database)
+        ours, theirs = alternate(
+            max(1, runs // 2),
+            lambda: sync(database, empty_folder("ours"), "--format", "unified").seconds,
+            lambda: python_load("orjson", database, table).seconds,
+        )
+        lines.add(f"load {name}, unified", ours, theirs, "s", "Python's sqlite3, orjson + pyarrow")
+
+
 def bench_memory(lines, runs):
     """Peak memory must not grow with the table."""
     sizes = {"1 M": 1_000_000, "10 M": 10_000_000, "20 M": 20_000_000}
@@ -251,6 +263,7 @@ BENCHES = {
     "load": bench_load,
     "rollback": bench_rollback,
     "peers": bench_peers,
+    "unified": bench_unified,
     "memory": bench_memory,
     "changes": bench_changes,
     "idle": bench_idle,
