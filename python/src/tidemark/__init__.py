@@ -8,14 +8,25 @@
 ``import tidemark as azsql_ct`` is all that programs written for azsql_ct change: see :class:`ChangeTracker`.
 """
 
-from ._commands import plan, status, sync, track, verify
+from ._commands import compact, plan, status, sync, track, verify
 from ._error import TidemarkError
 from ._program import OnProgress, Progress
-from ._results import Plan, PlannedTable, StatusTable, Sync, SyncedTable, TrackedTable, Verification, VerifiedTable
+from ._results import (
+    CompactedTable,
+    Plan,
+    PlannedTable,
+    StatusTable,
+    Sync,
+    SyncedTable,
+    TrackedTable,
+    Verification,
+    VerifiedTable,
+)
 from ._tracker import ChangeTracker
 
 __all__ = [
     "ChangeTracker",
+    "CompactedTable",
     "OnProgress",
     "Plan",
     "PlannedTable",
@@ -27,6 +38,7 @@ __all__ = [
     "TrackedTable",
     "Verification",
     "VerifiedTable",
+    "compact",
     "plan",
     "status",
     "sync",

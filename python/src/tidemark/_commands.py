@@ -9,7 +9,7 @@ from typing import Any
 from ._config import destination_of, load, settings_of
 from ._error import TidemarkError
 from ._program import OnProgress, run
-from ._results import Plan, StatusTable, Sync, SyncedTable, TrackedTable, Verification
+from ._results import CompactedTable, Plan, StatusTable, Sync, SyncedTable, TrackedTable, Verification
 
 Path = str | os.PathLike[str]
 
@@ -38,7 +38,7 @@ def sync(source: Path | None = None, *, to: Path | None = None, config: Path | N
     if config is not None:
         loaded = load(config)
         settings = settings_of(loaded)
-        destination = destination or destination_of(loaded)
+        destination = destination or destination_of(loaded, config)
     return synced(document, destination, settings)
 
 
@@ -56,6 +56,18 @@ def verify(source: Path | None = None, *, to: Path | None = None, config: Path |
     """Folds what was landed and compares it with the source, row by row. The result is true when all is equal."""
     words = ["verify", *_words(source, to, config, tables, exclude, None, None), *arguments]
     return Verification(run(words, environment=_secrets(password), progress=progress))
+
+
+def compact(to: Path | None = None, *, config: Path | None = None, tables: str | Iterable[str] = (),
+            exclude: str | Iterable[str] = (), prune: bool = False,
+            arguments: Sequence[str] = ()) -> list[CompactedTable]:
+    """Folds what was landed into a new base under ``current/``, with history where ``scd_type`` is 2.
+
+    :param prune: remove the landed files that the base has taken in.
+    """
+    words = ["compact", *([os.fspath(to)] if to is not None else ["-c", _config_word(config)])]
+    words += [*_globs(tables, exclude), *(["--prune"] if prune else []), *arguments]
+    return [CompactedTable.of(table) for table in run(words)["tables"]]
 
 
 def status(to: Path | None = None, *, config: Path | None = None, arguments: Sequence[str] = ()) -> list[StatusTable]:
@@ -92,13 +104,19 @@ def _words(source: Path | None, to: Path | None, config: Path | None, tables: st
         words.append(os.fspath(source))
     if to is not None:
         words += ["--to", os.fspath(to)]
-    for option, globs in (("--table", tables), ("--exclude", exclude)):
-        for glob in [globs] if isinstance(globs, str) else globs:
-            words += [option, glob]
+    words += _globs(tables, exclude)
     if mode is not None:
         words += ["--mode", mode]
     if workers is not None:
         words += ["--workers", str(workers)]
+    return words
+
+
+def _globs(tables: str | Iterable[str], exclude: str | Iterable[str]) -> list[str]:
+    words: list[str] = []
+    for option, globs in (("--table", tables), ("--exclude", exclude)):
+        for glob in [globs] if isinstance(globs, str) else globs:
+            words += [option, glob]
     return words
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -45,9 +46,25 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     return loaded
 
 
-def destination_of(config: Mapping[str, Any]) -> str:
-    storage = config.get("storage") or config.get("logging") or {}
-    return os.path.expandvars(storage.get("ingest_pipeline") or os.environ.get("TIDEMARK_INGEST_PIPELINE", "."))
+_DOT_ENV_LINE = re.compile(r"""^\s*(?:export\s+)?(\w+)\s*=\s*(?:'([^'\n]*)'|"([^"\n]*)"|([^\s#]*))""", re.MULTILINE)
+
+
+def variables_beside(path: str | os.PathLike[str] | None) -> dict[str, str]:
+    """Those of the .env file that the program takes for a configuration in `path`, and none that is set already."""
+    for folder in (pathlib.Path(), *([pathlib.Path(path).parent] if path is not None else [])):
+        if (folder / ".env").is_file():
+            text = (folder / ".env").read_text(encoding="utf-8", errors="replace")
+            found = {name: a or b or c for name, a, b, c in _DOT_ENV_LINE.findall(text)}
+            return {name: value for name, value in found.items() if name not in os.environ}
+    return {}
+
+
+def destination_of(config: Mapping[str, Any], path: str | os.PathLike[str] | None = None) -> str:
+    """Where the program lands this configuration, which stands in `path` if it is a file."""
+    variables = {**variables_beside(path), **os.environ}
+    written = (config.get("storage") or {}).get("ingest_pipeline")
+    written = written or variables.get("TIDEMARK_INGEST_PIPELINE") or variables.get("AZSQL_INGEST_PIPELINE") or "."
+    return re.sub(r"\$\{(\w+)\}", lambda match: variables.get(match[1], match[0]), str(written))
 
 
 def tables_of(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -202,6 +202,28 @@ class Verification(list[VerifiedTable]):
 
 
 @dataclass(frozen=True)
+class CompactedTable:
+    """What compact did with one table: its rows as they are, or with their history, under ``current/``."""
+
+    database: str
+    schema: str
+    name: str
+    status: str
+    """"ok", "failed" or "skipped"."""
+    compacted: bool
+    """Whether there was anything to do."""
+    rows: int
+    files: tuple[str, ...]
+    error: TidemarkError | None
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> CompactedTable:
+        return cls(document["database"], document["schema"], document["table"], document["status"],
+                   document["compacted"], document["rows"], tuple(document["files"]), _error_of(document), document)
+
+
+@dataclass(frozen=True)
 class StatusTable:
     """What the destination knows of one table."""
 

@@ -45,7 +45,8 @@ class ChangeTracker:
             "connection": {name: value for name, value in connection.items() if value},
             "storage": storage,
         }
-        self._path: str | None = None
+        self._path: str | None = None  # of the file that the settings came from
+        self._is_changed = False  # since then
         self._to: str | None = _destination(to, output_dir, watermark_dir, output_manifest) or "."
         self.max_workers: int | None = max(1, max_workers)
         """Threads; None: as the configuration says, else as many as there are cores."""
@@ -88,7 +89,7 @@ class ChangeTracker:
     def tables(self, value: _config.Tables) -> None:
         _config.check_tables(value)
         self._settings = _config.with_tables(self._settings, value)
-        self._path = None
+        self._is_changed = True
 
     def sync(self, *, progress: OnProgress | None = None) -> Sync:
         """Lands every table in its own mode. A table that failed is in the result; see :func:`tidemark.sync`."""
@@ -137,12 +138,12 @@ class ChangeTracker:
         self.close()
 
     def __repr__(self) -> str:
-        to = self._to or _config.destination_of(self._settings)
+        to = self._to or _config.destination_of(self._settings, self._path)
         return f"ChangeTracker(server={self.server!r}, user={self.user!r}, to={to!r})"
 
     def _sync(self, words: list[str], progress: OnProgress | None) -> Sync:
         document = self._run("sync", words, progress)
-        to = self._to or _config.destination_of(self._settings)
+        to = self._to or _config.destination_of(self._settings, self._path)
         return synced(document, to, _config.settings_of(self._settings))
 
     def _run(self, command: str, words: list[str], progress: OnProgress | None) -> dict[str, Any]:
@@ -152,9 +153,10 @@ class ChangeTracker:
         if command != "status":
             words = [*(["--to", self._to] if self._to else []), *words]
             words = [*(["--workers", str(self.max_workers)] if self.max_workers else []), *words]
-        if self._path is not None:
+        if self._path is not None and not self._is_changed:
             return run([command, "-c", self._path, *words], progress=progress)
-        with _config.handed_over(self._settings) as (path, environment):
+        with _config.handed_over(self._settings) as (path, secrets):
+            environment = {**_config.variables_beside(self._path), **secrets}
             return run([command, "-c", path, *words], environment=environment, progress=progress)
 
 
