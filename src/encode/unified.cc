@@ -46,7 +46,8 @@ enum Beside {
 };
 
 Result<std::vector<pq::Leaf>> Leaves() {
-  const auto text = arrow::utf8(), number = arrow::int64();
+  const auto& text = arrow::utf8();
+  const auto& number = arrow::int64();
   std::vector<pq::Leaf> leaves;
   auto add = [&](const char* group, const char* name,
                  const std::shared_ptr<arrow::DataType>& type) -> Status {

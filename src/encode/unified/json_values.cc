@@ -203,6 +203,8 @@ char* PutReal(char* out, double value) {
   if (!std::isfinite(value)) return PutNonFinite(out, value);
   if (std::signbit(value)) *out++ = '-';
   const double size = std::fabs(value);
+  // A cast is one instruction where rounding is a call; where it rounds wrongly the division says
+  // so. NOLINTBEGIN(bugprone-incorrect-roundings)
   if (size < kCentsMax) {
     const auto cents = static_cast<std::uint64_t>(size * 100 + 0.5);
     if (static_cast<double>(cents) / 100 == size) return PutShortDecimal(out, cents, 100, 2);
@@ -212,6 +214,7 @@ char* PutReal(char* out, double value) {
         return PutShortDecimal(out, millionths, 1'000'000, 6);
     }
   }
+  // NOLINTEND(bugprone-incorrect-roundings)
   return PutShortest(out, size);
 }
 

@@ -136,8 +136,9 @@ struct RowJson::View {
       default: {
         const bool is_set =
             arrow::bit_util::GetBit(reinterpret_cast<const std::uint8_t*>(values), bit + row);
-        std::memcpy(out, is_set ? "true" : "false", 5);
-        return out + (is_set ? 4 : 5);
+        const std::string_view word = is_set ? "true" : "false";
+        std::memcpy(out, word.data(), word.size());
+        return out + word.size();
       }
     }
   }
