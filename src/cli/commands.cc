@@ -81,6 +81,14 @@ const Option kAdopt = {
 const Option kRetention = {.name = "--retention",
                            .value = "TIME",
                            .text = "enable: how long changes are kept, as 12h or 7d (default 7d)"};
+const Option kEvery = {
+    .name = "--every",
+    .value = "TIME",
+    .text = "go on until told to stop: a run every TIME (30s, 5m, 1h), none while one is at work"};
+const Option kMetrics = {.name = "--metrics",
+                         .value = "FILE",
+                         .text = "write metrics there in Prometheus' text format",
+                         .is_path = true};
 const Option kJson = {.name = "--json", .text = "print one JSON document instead of a table"};
 
 const Option kQuiet = {
@@ -113,6 +121,12 @@ const std::vector<const Option*> kSyncOptions = {&kConfig,       &kTo,
                                                  &kAdopt,        &kOutputDir,
                                                  &kWatermarkDir, &kJson};
 
+std::vector<const Option*> WithOptions(std::vector<const Option*> options,
+                                       std::initializer_list<const Option*> more) {
+  options.insert(options.end(), more);
+  return options;
+}
+
 const std::vector<Command> kCommands = {
     {.name = "sync",
      .operands = "SOURCE --to DEST | -c FILE",
@@ -124,14 +138,16 @@ const std::vector<Command> kCommands = {
          "any other\n"
          "is read whole and compared with what was landed. Running it again after an "
          "interruption is\n"
-         "always safe: a row is landed exactly once.",
-     .options = kSyncOptions,
+         "always safe: a row is landed exactly once.\n"
+         "With --every it keeps running. SIGTERM between two runs ends it with 0.",
+     .options = WithOptions(kSyncOptions, {&kEvery, &kMetrics}),
      .first_words = {},
      .examples = {"tidemark sync shop.db --to landing",
                   "tidemark sync shop.db --to landing --table 'order*' --exclude '*_log'",
                   "tidemark sync shop.db --to landing --mode full --compression snappy",
                   "tidemark sync -c pipeline.yaml --workers 8",
-                  "tidemark sync shop.db --to landing --json | jq .rows"}},
+                  "tidemark sync shop.db --to landing --json | jq .rows",
+                  "tidemark sync shop.db --to landing --every 5m --metrics tidemark.prom"}},
     {.name = "plan",
      .operands = "SOURCE --to DEST | -c FILE",
      .text = "what a sync would do for each table, and why; writes nothing",
@@ -144,9 +160,10 @@ const std::vector<Command> kCommands = {
      .operands = "DEST | -c FILE",
      .text = "per table: version, rows, last run, how long until changes expire",
      .details = "Reads DEST alone; the database is not needed.",
-     .options = {&kConfig, &kJson},
+     .options = {&kConfig, &kMetrics, &kJson},
      .first_words = {},
-     .examples = {"tidemark status landing", "tidemark status landing --json"}},
+     .examples = {"tidemark status landing", "tidemark status landing --json",
+                  "tidemark status landing --metrics /var/lib/node_exporter/tidemark.prom"}},
     {.name = "verify",
      .operands = "SOURCE --to DEST | -c FILE",
      .text = "fold what was landed and compare it with the source, row by row",

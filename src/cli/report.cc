@@ -103,7 +103,29 @@ std::string Expiry(const StatusTable& table, std::int64_t now_us) {
   return "in " + SpanText(left_seconds) + (left_seconds < kExpiresSoonSeconds ? " !" : "");
 }
 
+std::string Behind(const StatusTable& table, std::int64_t now_us) {
+  if (table.checked_us <= 0) return "never landed";
+  return "at most " + SpanText(std::max<std::int64_t>(0, (now_us - table.checked_us) / 1'000'000));
+}
+
+// A message may be long; all of it is in the JSON.
+std::string Shortened(std::string_view message) {
+  constexpr std::size_t kBytesMax = 60;
+  auto text = Printable(message);
+  if (text.size() <= kBytesMax) return text;
+  auto size = kBytesMax;
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
+  return text.substr(0, size) + "…";
+}
+
 }  // namespace
+
+void PrintProblems(const std::vector<StatusTable>& tables) {
+  for (const auto& table : tables) {
+    if (table.error) PrintError(*table.error);
+    PrintProblems(table.name, std::nullopt, table.warnings);
+  }
+}
 
 void PrintProblems(const SyncReport& report) {
   PrintDatabaseProblems(report);
@@ -203,17 +225,22 @@ std::string StatusTableText(const std::vector<StatusTable>& tables, std::int64_t
                    {"last run"},
                    {"mode"},
                    {"reason"},
-                   {"in step until"},
-                   {"changes expire"}});
+                   {"behind"},
+                   {"changes expire"},
+                   {"last error"}});
   for (const auto& table : tables) {
     if (table.error) {
-      columns.Add({Printable(table.name.name), "?", "?", "?", "-", "-", "-", "-", "-"});
+      columns.Add({Printable(table.name.name), "?", "?", "?", "-", "-", "-", "-", "-",
+                   "its state cannot be read"});
       continue;
     }
     auto name = fmt::format("{}.{}", table.name.database, Display(table.name));
-    columns.Add({Printable(name), Grouped(table.version), Grouped(table.live_rows),
-                 Grouped(table.live_files), When(table.last_run_us), table.last_mode,
-                 table.last_reason, When(table.checked_us), Expiry(table, now_us)});
+    columns.Add({Printable(name), Grouped(table.version),
+                 Grouped(table.loading_rows.value_or(table.live_rows)), Grouped(table.live_files),
+                 When(table.last_run_us), table.last_mode,
+                 table.loading_rows ? "loading" : table.last_reason, Behind(table, now_us),
+                 Expiry(table, now_us),
+                 table.last_failure ? Shortened(table.last_failure->message) : "-"});
   }
   return (columns.is_empty() ? "" : columns.Text()) + Tables(tables.size()) + "\n";
 }

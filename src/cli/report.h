@@ -10,6 +10,7 @@ namespace tidemark::cli {
 // Errors and warnings of tables, to stderr.
 void PrintProblems(const SyncReport& report);
 void PrintProblems(const VerifyReport& report);
+void PrintProblems(const std::vector<StatusTable>& tables);
 
 // Whether tables without changes have a line of their own.
 enum class ShowsIdle : bool { kNo, kYes };

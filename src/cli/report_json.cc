@@ -132,6 +132,19 @@ std::string StatusJson(const std::vector<StatusTable>& tables, std::int64_t now_
     json["expires_at"] = table.expires_us ? TimeOrNull(*table.expires_us) : Json(nullptr);
     json["expires_in_seconds"] =
         table.expires_us ? Json((*table.expires_us - now_us) / 1'000'000) : Json(nullptr);
+    json["lag_seconds"] =
+        table.checked_us > 0 ? Json((now_us - table.checked_us) / 1'000'000) : Json(nullptr);
+    json["interval_seconds"] =
+        table.interval_us ? Json(*table.interval_us / 1'000'000) : Json(nullptr);
+    json["loading_rows"] = OrNull(table.loading_rows);
+    json["last_error"] = nullptr;
+    if (const auto& failure = table.last_failure)
+      json["last_error"] = {{"kind", failure->kind},
+                            {"message", failure->message},
+                            {"hint", failure->hint.empty() ? Json(nullptr) : Json(failure->hint)},
+                            {"run_id", failure->run_id},
+                            {"at", TimeOrNull(failure->at_us)}};
+    json["warnings"] = table.warnings;
     json["error"] = ErrorJson(table.error);
     document["tables"].push_back(std::move(json));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "cli/metrics.h"
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/run.h"
@@ -17,11 +18,12 @@ int RunStatus(const Arguments& arguments) {
   if (!store) return EndWith(Opening(*to, std::move(store.error())), signals);
   auto tables = ReadStatus(**store);
   if (!tables) return EndWith(tables.error(), signals);
-  bool is_broken = false;
-  for (const auto& table : *tables) {
-    if (table.error) PrintError(*table.error);
-    is_broken |= table.error.has_value();
-  }
+  PrintProblems(*tables);
+  bool is_broken =
+      std::ranges::any_of(*tables, [](const StatusTable& t) { return t.error.has_value(); });
+  if (auto path = arguments.Text("--metrics"))
+    if (auto written = WriteMetrics(*path, *tables, nullptr); !written)
+      return EndWith(written.error(), signals);
   auto now_us = SystemClock().NowUs();
   auto text = arguments.Has("--json")    ? StatusJson(*tables, now_us)
               : arguments.Has("--quiet") ? std::string()

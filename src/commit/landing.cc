@@ -55,6 +55,7 @@ Result<Landing> Landing::Take(ObjectStore& store, TableLayout layout, std::strin
   if (!IsFinished(landing.state_)) TRY(landing.FinishCommitted());
   auto next = landing.state_;
   ++next.epoch;
+  next.name = landing.layout_.name;
   next.run_id = std::move(run_id);
   next.last_timestamp_us = std::max(clock.NowUs(), next.last_timestamp_us + 1);
   if (load == EarlierLoad::kDrop) next.load.reset();

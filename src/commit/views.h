@@ -35,14 +35,25 @@ struct RunRecord {
 };
 Status WriteRunRecord(ObjectStore& store, const RunRecord& record);
 
-// One object per database notes the last run and when each idle table was last found in step, so
-// that an idle table costs no write of its own.
+// Why the last run of a table failed.
+struct FailureNote {
+  std::int64_t at_us = 0;
+  std::string run_id, kind, message, hint;
+  bool operator==(const FailureNote&) const = default;
+};
+
+// One object per database notes the last run, when each idle table was last found in step, so that
+// an idle table costs no write of its own, and which tables failed.
 struct IdleNote {
   std::string run_id;
   std::map<std::string, std::int64_t> checked_us;  // by Display(name)
+  std::map<std::string, FailureNote> failed;       // likewise, until a run of the table succeeds
+  std::vector<std::int64_t> runs_us;               // when the newest runs began, oldest first
+  std::vector<std::string> landed;                 // of Write alone: tables that failed no more
 };
-// `database`: its name. Tables that are noted already and not in `note` stay. kCorrupt of Read: the
-// object is not ours; Write replaces it.
+inline constexpr std::size_t kRunsNoted = 10;
+// `database`: its name. Tables and runs that are noted already and not in `note` stay. kCorrupt of
+// Read: the object is not ours; Write replaces it.
 Status WriteIdleNote(ObjectStore& store, std::string_view database, IdleNote note);
 Result<std::optional<IdleNote>> ReadIdleNote(ObjectStore& store, std::string_view database);
 

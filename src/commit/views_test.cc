@@ -280,6 +280,23 @@ TEST_F(Views, IdleNotesAndRunRecords) {
   EXPECT_EQ(ReadIdleNote(store_, "my shop").error().kind, ErrorKind::kCorrupt);
   ASSERT_TRUE(WriteIdleNote(store_, "my shop", {"run-3", {{"main.b", 99}}}));
   EXPECT_EQ((*ReadIdleNote(store_, "my shop"))->checked_us.size(), 1u);
+  // A failure stays until its table is landed or found in step.
+  IdleNote failing{.run_id = "run-4",
+                   .failed = {{"main.b", {5, "run-4", "denied", "no", "ask"}},
+                              {"main.c", {5, "run-4", "denied", "no", ""}}}};
+  failing.runs_us = {5};
+  ASSERT_TRUE(WriteIdleNote(store_, "my shop", failing));
+  ASSERT_TRUE(
+      WriteIdleNote(store_, "my shop", {.run_id = "run-5", .runs_us = {6}, .landed = {"main.c"}}));
+  EXPECT_EQ((*ReadIdleNote(store_, "my shop"))->failed,
+            (std::map<std::string, FailureNote>{{"main.b", {5, "run-4", "denied", "no", "ask"}}}));
+  for (std::int64_t run = 7; run < 30; ++run)
+    ASSERT_TRUE(WriteIdleNote(store_, "my shop",
+                              {.run_id = "run", .checked_us = {{"main.b", 9}}, .runs_us = {run}}));
+  auto last = ReadIdleNote(store_, "my shop");
+  EXPECT_TRUE((*last)->failed.empty());
+  EXPECT_EQ((*last)->runs_us.size(), kRunsNoted);
+  EXPECT_EQ((*last)->runs_us.back(), 29);
   RunRecord record{.run_id = "run-1",
                    .source_identity = "id",
                    .started_us = 0,

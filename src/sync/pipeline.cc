@@ -47,6 +47,14 @@ void RunTables(const RunContext& context, std::vector<SurveyedTable*>& work) {
   TIDEMARK_CHECK(group.WaitIdle().has_value());
 }
 
+FailureNote FailureOf(const TableReport& table, const std::string& run_id, std::int64_t now_us) {
+  return {.at_us = now_us,
+          .run_id = run_id,
+          .kind = std::string(Name(table.error->kind)),
+          .message = table.error->message,
+          .hint = table.error->hint};
+}
+
 // Which files of which tables belong to one cut; tables that were idle are in the note.
 Status WriteRecords(ObjectStore& store, const SyncOptions& options,
                     const std::string& source_identity, const SyncReport& report) {
@@ -57,11 +65,15 @@ Status WriteRecords(ObjectStore& store, const SyncOptions& options,
                    .finished_us = now_us,
                    .tables = {}};
   bool has_landed = false;
-  IdleNote idle{.run_id = report.run_id, .checked_us = {}};
+  IdleNote idle{.run_id = report.run_id, .runs_us = {report.started_us}};
   for (const auto& table : report.tables) {
     has_landed |= !table.files.empty();
     if (table.outcome == TableOutcome::kOk && table.files.empty())
       idle.checked_us.emplace(Display(table.name), now_us);
+    else if (table.outcome == TableOutcome::kOk)
+      idle.landed.push_back(Display(table.name));
+    else if (table.outcome == TableOutcome::kFailed && table.error)
+      idle.failed.emplace(Display(table.name), FailureOf(table, report.run_id, now_us));
     record.tables.push_back({.name = table.name,
                              .status = std::string(Name(table.outcome)),
                              .version = table.version,
@@ -69,7 +81,7 @@ Status WriteRecords(ObjectStore& store, const SyncOptions& options,
   }
   FAILPOINT(run_record_before);
   if (has_landed) TRY(WriteRunRecord(store, record));
-  if (!idle.checked_us.empty())
+  if (!report.tables.empty())
     TRY(WriteIdleNote(store, report.tables.front().name.database, std::move(idle)));
   FAILPOINT(run_record_after);
   return {};

@@ -166,10 +166,19 @@ struct StatusTable {
   TableName name;
   std::int64_t version = 0, live_rows = 0, live_files = 0;
   std::string last_mode, last_reason, last_run_id;
-  std::int64_t last_run_us = 0;            // when it last landed something
-  std::int64_t checked_us = 0;             // when it was last known to be in step
-  std::optional<std::int64_t> expires_us;  // when changes since the watermark begin to be lost
-  std::optional<Error> error;              // the state cannot be read
+  std::int64_t last_run_us = 0;              // when it last landed something
+  std::int64_t checked_us = 0;               // when it was last known to be in step
+  std::optional<std::int64_t> expires_us;    // when changes since the watermark begin to be lost
+  std::int64_t retention_seconds = 0;        // how long its source keeps changes; 0: not known
+  std::optional<std::int64_t> interval_us;   // between runs, as a rule
+  std::optional<std::int64_t> loading_rows;  // of an unfinished first load: read so far
+  struct Failure {
+    std::int64_t at_us = 0;
+    std::string run_id, kind, message, hint;
+  };
+  std::optional<Failure> last_failure;  // of its last run, had that one failed
+  std::vector<std::string> warnings;
+  std::optional<Error> error;  // the state cannot be read
 };
 // From the destination alone.
 Result<std::vector<StatusTable>> ReadStatus(ObjectStore& store);

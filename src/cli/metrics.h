@@ -1,0 +1,28 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sync/sync.h"
+
+namespace tidemark::cli {
+
+// How a run ended, for --metrics.
+struct RunMetrics {
+  std::int64_t started_us = 0, duration_us = 0;
+  bool is_success = false;
+  const SyncReport* report = nullptr;  // null: nothing could be done at all
+};
+
+// Prometheus' text format, for the textfile collector of its node exporter. `run` null: no run has
+// just ended, only the state is told. `before`: what the file held, whose counters go on.
+std::string MetricsText(std::span<const StatusTable> tables, const RunMetrics* run,
+                        std::string_view before);
+
+// Replaces `path` in one step, so that nobody reads half of it.
+Status WriteMetrics(const std::string& path, std::span<const StatusTable> tables,
+                    const RunMetrics* run);
+
+}  // namespace tidemark::cli
