@@ -37,8 +37,9 @@ const Option kMode = {
     .choices = {"full", "incremental", "full_incremental"}};
 const Option kFormat = {.name = "--format",
                         .value = "FORMAT",
-                        .text = "per_table: files with the table's own columns (default); unified: "
-                                "files with the same columns for every table, rows as JSON",
+                        .text =
+                            "per_table: files with the table's own columns (default); unified: "
+                            "files with the same columns for every table, rows as JSON",
                         .choices = {"per_table", "unified"}};
 const Option kCompression = {.name = "--compression",
                              .value = "CODEC",
@@ -89,6 +90,13 @@ const Option kMetrics = {.name = "--metrics",
                          .value = "FILE",
                          .text = "write metrics there in Prometheus' text format",
                          .is_path = true};
+const Option kSample = {
+    .name = "--sample",
+    .value = "N|P%",
+    .text = "a quick look: only about N rows, or P percent, of each table, chosen at random"};
+const Option kSeed = {.name = "--seed",
+                      .value = "N",
+                      .text = "with --sample: choose as the run did that printed this seed"};
 const Option kJson = {.name = "--json", .text = "print one JSON document instead of a table"};
 
 const Option kQuiet = {
@@ -170,10 +178,11 @@ const std::vector<Command> kCommands = {
      .details =
          "Takes what sync takes. Changes that wait for the next sync count as pending, not as\n"
          "different. Ends with 1 when a table differs.",
-     .options = kSyncOptions,
+     .options = WithOptions(kSyncOptions, {&kSample, &kSeed}),
      .first_words = {},
      .examples = {"tidemark verify shop.db --to landing",
-                  "tidemark verify shop.db --to landing --table orders --json"}},
+                  "tidemark verify shop.db --to landing --table orders --json",
+                  "tidemark verify shop.db --to landing --sample 1%"}},
     {.name = "track",
      .operands = "enable|disable|status|clean FILE [TABLE...]",
      .text = "change tracking in a SQLite database, so that a sync costs what changed",

@@ -212,6 +212,16 @@ std::string VerifyTableText(const VerifyReport& report) {
   auto failed = static_cast<std::size_t>(report.failed());
   auto text = columns.is_empty() ? std::string() : columns.Text();
   if (!examples.empty()) text += "for example:\n" + examples;
+  if (report.sample) {
+    std::int64_t rows = 0, of_rows = 0;
+    for (const auto& table : report.tables) {
+      rows += table.rows_source;
+      of_rows += std::max(table.estimated_rows, table.rows_source);
+    }
+    text += fmt::format(
+        "only a sample: {} of about {} rows, --seed {}; deletes that were missed are not found\n",
+        Grouped(rows), Grouped(of_rows), report.sample->seed);
+  }
   return text + fmt::format("{}: {} equal, {} not; {}\n", Tables(report.tables.size()),
                             report.tables.size() - failed, failed,
                             DurationText(report.duration_us));

@@ -96,7 +96,13 @@ std::string PlanJson(const SyncReport& report) {
 }
 
 std::string VerifyJson(const VerifyReport& report) {
+  Json sample = nullptr;
+  if (report.sample)
+    sample = {{"seed", report.sample->seed},
+              {"rows", report.sample->rows > 0 ? Json(report.sample->rows) : Json(nullptr)},
+              {"share", report.sample->share > 0 ? Json(report.sample->share) : Json(nullptr)}};
   Json document = {{"duration_seconds", Seconds(report.duration_us)},
+                   {"sample", sample},
                    {"failed", report.failed()},
                    {"tables", Json::array()}};
   for (const auto& table : report.tables) {

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
 #include <thread>
 
+#include "base/random.h"
 #include "cli/output.h"
 #include "cli/progress_bars.h"
 #include "cli/progress_lines.h"
@@ -138,6 +140,37 @@ Refusal Opening(const std::string& text, Error error) {
   return {std::move(error), exit_code};
 }
 
+namespace {
+
+// "5000" rows or "2.5%" of them.
+Result<SampleOptions> SampleOf(const Arguments& arguments) {
+  SampleOptions sample;
+  auto text = arguments.Text("--sample");
+  auto seed = TRY(arguments.Integer("--seed", 0));
+  if (!text && !seed) return sample;
+  auto refuse = [](std::string why) {
+    return Fail(ErrorKind::kInvalid, std::move(why),
+                "give a number of rows, as 5000, or a part of them, as 1%");
+  };
+  if (!text) return refuse("--seed chooses nothing without --sample");
+  double number = 0;
+  auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  std::string_view rest(end, text->data() + text->size());
+  bool is_share = rest == "%";
+  if (error != std::errc() || !(number > 0) || !(is_share || rest.empty()) ||
+      number > (is_share ? 100.0 : 1e15))
+    return refuse(fmt::format("--sample \"{}\" is neither", *text));
+  if (is_share)
+    sample.share = number / 100;
+  else
+    sample.rows = std::max<std::int64_t>(1, static_cast<std::int64_t>(number));
+  // Short enough to be typed again.
+  sample.seed = seed ? static_cast<std::uint64_t>(*seed) : SystemRandom().Next() % 1'000'000;
+  return sample;
+}
+
+}  // namespace
+
 Result<SyncOptions> SyncOptionsOf(const Arguments& arguments, SyncOptions options) {
   options.include = arguments.Texts("--table");
   options.exclude = arguments.Texts("--exclude");
@@ -164,6 +197,7 @@ Result<SyncOptions> SyncOptionsOf(const Arguments& arguments, SyncOptions option
   options.temp_dir = arguments.Text("--temp-dir").value_or(options.temp_dir);
   if (auto retries = TRY(arguments.Integer("--retries", 0)))
     options.retry.attempts = static_cast<int>(std::min<std::int64_t>(*retries, 1000)) + 1;
+  options.sample = TRY(SampleOf(arguments));
   options.adopts_moved_source = arguments.Has("--adopt");
   return options;
 }

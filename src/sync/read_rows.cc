@@ -69,8 +69,13 @@ Status ReadSlices(const RunContext& context, const Table& table, const std::vect
   return group.Wait();
 }
 
+Status FoldSlices(const RunContext& context, const Table& table, const std::vector<Slice>& slices,
+                  Fold& fold) {
+  return ReadSlices(context, table, slices, [&] { return std::make_unique<FoldLane>(fold); });
+}
+
 Status FoldAllRows(const RunContext& context, const Table& table, Fold& fold) {
-  return ReadAllRows(context, table, [&] { return std::make_unique<FoldLane>(fold); });
+  return FoldSlices(context, table, TRY(SplitTable(context, table)), fold);
 }
 
 }  // namespace tidemark

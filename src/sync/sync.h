@@ -65,6 +65,14 @@ struct RetryOptions {
   std::int64_t first_wait_ms = 500, longest_wait_ms = 30'000;
 };
 
+// A look at a part of each table, chosen at random in ranges of its key.
+struct SampleOptions {
+  std::int64_t rows = 0;   // of each table, about; 0: by share
+  double share = 0;        // of each table's rows, up to 1; 0 with no rows: all of them
+  std::uint64_t seed = 0;  // the same seed chooses the same ranges of the same rows
+  bool is_asked() const { return rows > 0 || share > 0; }
+};
+
 // What a run is asked to do. The command line and the configuration file fill it.
 struct SyncOptions {
   std::vector<std::string> include, exclude;  // globs over schema.table; no include: all
@@ -79,6 +87,7 @@ struct SyncOptions {
   std::string catalog;
   std::map<std::string, std::string> catalog_schemas;  // by schema
   RetryOptions retry;
+  SampleOptions sample;  // of verify
   std::string format = "per_table";
   FormatOptions encoding;
   std::int64_t max_rows_per_file = 10'000'000;
@@ -149,11 +158,15 @@ struct VerifyTable {
   TableName name;
   std::optional<Error> error;  // could not be compared
   std::int64_t rows_source = 0, rows_landed = 0, missing = 0, extra = 0, different = 0, pending = 0;
+  std::int64_t estimated_rows = 0;    // of which a sample took rows_source
   std::vector<std::string> examples;  // "missing: id=42": a few of each kind
   std::vector<std::string> warnings;
   bool is_equal() const { return !error && missing == 0 && extra == 0 && different == 0; }
 };
 struct VerifyReport {
+  // Set: only a part of the source's rows was looked at, and nothing was asked of rows that are
+  // landed and gone from the source.
+  std::optional<SampleOptions> sample;
   std::vector<VerifyTable> tables;
   std::vector<DatabaseOutcome> databases;  // as SyncReport's
   std::int64_t duration_us = 0;

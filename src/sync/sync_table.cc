@@ -425,8 +425,10 @@ bool NeedsTurn(const SyncOptions& options, const SurveyedTable& table) {
 
 Result<std::unique_ptr<AdvisoryLock>> LockTable(ObjectStore& store, SurveyedTable& table) {
   auto lock = store.TryLock(table.layout.LockKey());
-  if (lock || lock.error().kind != ErrorKind::kConflict) return lock;
-  table.report.outcome = TableOutcome::kSkipped;
+  if (lock) return lock;
+  // Whatever stands in the way of one table's lock, the others go on.
+  bool is_held = lock.error().kind == ErrorKind::kConflict;
+  table.report.outcome = is_held ? TableOutcome::kSkipped : TableOutcome::kFailed;
   table.report.error = OfTable(table.layout.name, lock.error());
   return nullptr;
 }

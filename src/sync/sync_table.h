@@ -43,7 +43,10 @@ Status ReadAllRows(const RunContext& context, const Table& table, const LaneFact
 // Every row to the fold, to be compared with what was landed.
 Status FoldAllRows(const RunContext& context, const Table& table, Fold& fold);
 
-// Held until destroyed. Null: another run holds it; the report says so.
+Status FoldSlices(const RunContext& context, const Table& table, const std::vector<Slice>& slices,
+                  Fold& fold);
+
+// Held until destroyed. Null: another run holds it, or it cannot be taken; the report says so.
 Result<std::unique_ptr<AdvisoryLock>> LockTable(ObjectStore& store, SurveyedTable& table);
 
 // One table, from taking its state to the commit; the report is filled in, errors included.

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "fold/fold.h"
 #include "sync/run_context.h"
@@ -43,6 +45,27 @@ Status AddPending(const RunContext& context, const SurveyedTable& table, const T
   return {};
 }
 
+// Ranges of the key, small enough that several of them make the sample.
+Result<std::vector<Slice>> SampleSlices(const RunContext& context, const Table& table,
+                                        std::int64_t estimated_rows) {
+  constexpr std::int64_t kSlicesASample = 20;
+  const auto& sample = context.options.sample;
+  auto wanted_rows =
+      sample.rows > 0
+          ? sample.rows
+          : static_cast<std::int64_t>(sample.share * static_cast<double>(estimated_rows));
+  auto slice_rows = std::max<std::int64_t>(1, wanted_rows / kSlicesASample);
+  auto slices = TRY(context.snapshot.Split(table, slice_rows));
+  if (estimated_rows <= wanted_rows) return slices;
+  auto share = static_cast<double>(wanted_rows) / static_cast<double>(estimated_rows);
+  auto count = static_cast<std::size_t>(std::ceil(share * static_cast<double>(slices.size())));
+  SeededRandom random(sample.seed);
+  for (std::size_t i = 0; i < std::min(count, slices.size()); ++i)
+    std::swap(slices[i], slices[i + random.Next() % (slices.size() - i)]);
+  slices.resize(std::clamp<std::size_t>(count, 1, slices.size()));
+  return slices;
+}
+
 Status Compare(const RunContext& context, const SurveyedTable& table, VerifyTable& result) {
   auto landed = TRY(ListLandedFiles(context.store, table.layout, table.state));
   for (const auto& file : landed.missing)
@@ -54,18 +77,23 @@ Status Compare(const RunContext& context, const SurveyedTable& table, VerifyTabl
                               .temp_dir = context.temp_dir,
                               .stop = context.options.stop}));
   TRY(AddPending(context, table, rows_as, *fold));
-  TRY(FoldAllRows(context, rows_as, *fold));
+  bool is_sample = context.options.sample.is_asked();
+  auto slices = is_sample ? TRY(SampleSlices(context, rows_as, result.estimated_rows))
+                          : TRY(SplitTable(context, rows_as));
+  TRY(FoldSlices(context, rows_as, slices, *fold));
   auto counts = TRY(fold->Differences({}));
   result.rows_source = counts.rows_source;
   result.rows_landed = counts.rows_landed;
   result.missing = counts.missing;
-  result.extra = counts.extra;
+  // Landed rows outside of the sample were not looked for.
+  result.extra = is_sample ? 0 : counts.extra;
   result.different = counts.different;
   result.pending = fold->pending_keys();
   for (const auto& [kind, keys] : {std::pair("missing", &fold->examples().missing),
                                    std::pair("extra", &fold->examples().extra),
                                    std::pair("different", &fold->examples().different)})
-    for (const auto& key : *keys) result.examples.push_back(std::string(kind) + ": " + key);
+    if (!is_sample || keys != &fold->examples().extra)
+      for (const auto& key : *keys) result.examples.push_back(std::string(kind) + ": " + key);
   if (!landed.missing.empty())
     return Fail(ErrorKind::kCorrupt,
                 std::to_string(landed.missing.size()) + " of its landed files are gone",
@@ -75,6 +103,8 @@ Status Compare(const RunContext& context, const SurveyedTable& table, VerifyTabl
 
 VerifyTable VerifyOne(const RunContext& context, const SurveyedTable& table) {
   VerifyTable result{.name = table.layout.name, .error = {}, .warnings = table.report.warnings};
+  if (table.status)
+    result.estimated_rows = std::max(table.status->table.estimated_rows, table.state.live_rows);
   auto done = CatchAll([&]() -> Status {
     TRY(CheckComparable(table, ConfigOf(context.options, table.layout.name)));
     return Compare(context, table, result);
@@ -112,6 +142,7 @@ Result<VerifyReport> Verify(Source& source, ObjectStore& store, const SyncOption
                      .workers = resources.workers,
                      .fold_memory_bytes = options.memory_bytes / 2};
   VerifyReport report;
+  if (options.sample.is_asked()) report.sample = options.sample;
   if (options.progress) options.progress->Planned(static_cast<int>(survey.tables.size()), 0);
   // One table after the other, each by all workers: the fold has the memory to itself.
   for (const auto& table : survey.tables) {

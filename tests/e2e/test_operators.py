@@ -206,3 +206,37 @@ def test_status_of_a_destination_written_before(shop):
     connection = sqlite3.connect(shop.path)
     connection.close()
     assert len(json.loads(note.read_text())["runs_us"]) == 1
+
+
+def many(place):
+    place.sql("CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT);"
+              "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)"
+              "INSERT INTO t SELECT i, 'name ' || i FROM n")
+    place.sync()
+
+
+def test_a_sample_reads_a_part_and_says_so(place):
+    """Equal rows are found equal, and nobody takes a sample for the whole."""
+    many(place)
+    done = place.verify("--sample", "5%")
+    table = done.tables()["t"]
+    assert table["status"] == "equal" and 500 < table["rows_source"] < 20_000
+    seed = done.json()["sample"]["seed"]
+    again = place.verify("--sample", "5%", "--seed", seed)
+    assert again.tables()["t"]["rows_source"] == table["rows_source"]
+    text = run("verify", place.path, "--to", place.dest, "--sample", "1000").out
+    assert "only a sample" in text and "--seed" in text
+    assert place.verify().json()["sample"] is None
+
+
+def test_a_sample_finds_what_is_different_and_missing(place):
+    many(place)
+    place.sql("UPDATE t SET v = 'other' WHERE id % 3 = 0; INSERT INTO t SELECT id + 1000000, v FROM t")
+    table = place.verify("--sample", "20%", code=1).tables()["t"]
+    assert table["different"] + table["missing"] > 1000 and table["extra"] == 0
+    assert any(example.startswith(("different", "missing")) for example in table["examples"])
+
+
+def test_a_sample_of_nonsense_is_refused(shop):
+    for words in (["--sample", "some"], ["--sample", "0"], ["--sample", "101%"], ["--seed", "3"]):
+        assert run("verify", shop.path, "--to", shop.dest, *words).code == 2

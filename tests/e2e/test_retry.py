@@ -91,3 +91,10 @@ def test_what_does_not_pass_is_not_tried_again(shop):
     shop.state_file("t").write_text("{broken")
     done = shop.sync("-v", code=1)
     assert done.tables()["t"]["attempts"] == 1 and "attempt 2" not in done.err
+
+
+def test_a_lock_that_cannot_be_taken_is_its_tables_failure_alone(shop):
+    """A folder where one table's lock should be does not keep the others from being landed."""
+    (shop.dest / "watermarks" / "shop" / "main" / "t" / ".sync.lock").mkdir(parents=True)
+    done = shop.sync(code=1)
+    assert done.tables()["t"]["status"] == "failed" and done.tables()["log"]["status"] == "ok"
