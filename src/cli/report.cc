@@ -123,7 +123,9 @@ std::string Shortened(std::string_view message) {
 void PrintProblems(const std::vector<StatusTable>& tables) {
   for (const auto& table : tables) {
     if (table.error) PrintError(*table.error);
-    PrintProblems(table.name, std::nullopt, table.warnings);
+    for (const auto& warning : table.warnings)
+      PrintWarning(
+          fmt::format("table {}.{}: {}", table.name.database, Display(table.name), warning));
   }
 }
 
