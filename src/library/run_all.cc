@@ -46,6 +46,7 @@ void Join(SyncReport report, SyncReport& into) {
   std::ranges::move(report.tables, std::back_inserter(into.tables));
 }
 void Join(VerifyReport report, VerifyReport& into) {
+  if (report.sample) into.sample = report.sample;
   into.duration_us += report.duration_us;
   std::ranges::move(report.tables, std::back_inserter(into.tables));
 }
