@@ -27,3 +27,14 @@ if(TIDEMARK_BUNDLED_LIBRARIES)
   set_target_properties(tidemark PROPERTIES
     INSTALL_RPATH "$ORIGIN/../lib/tidemark")
 endif()
+
+# The library: find_package(tidemark), then link tidemark::tidemark.
+include(CMakePackageConfigHelpers)
+install(FILES include/tidemark/tidemark.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tidemark)
+install(FILES ${CMAKE_BINARY_DIR}/libtidemark.a DESTINATION ${CMAKE_INSTALL_LIBDIR})
+# In lib/cmake on every system: the file finds the prefix from where it stands.
+configure_file(cmake/tidemarkConfig.cmake.in ${CMAKE_BINARY_DIR}/tidemarkConfig.cmake @ONLY)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/tidemarkConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/tidemarkConfig.cmake ${CMAKE_BINARY_DIR}/tidemarkConfigVersion.cmake
+  DESTINATION lib/cmake/tidemark)

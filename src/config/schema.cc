@@ -59,7 +59,7 @@ Json OfWanted(const Shape& shape) {
     case Kind::kInteger:
       return OfInteger(shape);
     case Kind::kBoolean:
-      return OrVariable({{"enum", {true, false, "yes", "no", "on", "off"}}});
+      return OrVariable({{"type", "boolean"}});
     case Kind::kSize:
       return {{"type", {"string", "integer"}},
               {"pattern", R"(^[0-9]+([KMGTk]?(i?B)?)$|\$\{\w+\})"}};

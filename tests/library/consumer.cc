@@ -1,0 +1,65 @@
+// A program of somebody else's: lands a database from options and from a file, and prints what it
+// was told.
+#include <tidemark/tidemark.h>
+
+#include <atomic>
+#include <cstdio>
+
+namespace {
+
+int Fail(const char* what, const tidemark::Failure& failure) {
+  std::printf("%s failed: %s\n", what, failure.message.c_str());
+  return 1;
+}
+
+}  // namespace
+
+// consumer DATABASE DEST CONFIG
+int main(int argc, char** argv) {
+  if (argc != 4) return 2;
+  tidemark::PipelineOptions options;
+  options.to = argv[2];
+  options.databases = {{.name = "shop", .path = argv[1], .tables = {{.name = "t"}}}};
+  auto pipeline = tidemark::Pipeline::FromOptions(options);
+  if (!pipeline) return Fail("options", pipeline.error());
+
+  auto plan = pipeline->Plan();
+  if (!plan) return Fail("plan", plan.error());
+  std::printf("plan %s %s\n", plan->tables.at(0).table.c_str(), plan->tables.at(0).reason.c_str());
+
+  std::atomic<std::int64_t> rows = 0, ended = 0;
+  auto result = pipeline->Sync({.progress = [&](const tidemark::ProgressEvent& event) {
+    if (event.kind == tidemark::ProgressEvent::Kind::kAdvanced) rows += event.rows;
+    if (event.kind == tidemark::ProgressEvent::Kind::kEnded) ++ended;
+  }});
+  if (!result) return Fail("sync", result.error());
+  std::printf("sync %lld rows, told %lld, tables ended %lld, failed %d\n",
+              static_cast<long long>(result->rows), static_cast<long long>(rows),
+              static_cast<long long>(ended), result->failed);
+
+  auto check = pipeline->Verify();
+  if (!check) return Fail("verify", check.error());
+  std::printf("verify %s\n", check->tables.at(0).is_equal ? "equal" : "differs");
+  auto status = pipeline->Status();
+  if (!status) return Fail("status", status.error());
+  std::printf("status %lld rows\n", static_cast<long long>(status->at(0).rows));
+
+  std::stop_source stop;
+  stop.request_stop();
+  auto stopped = pipeline->Sync({.mode = "full", .stop = stop.get_token()});
+  std::printf("stopped %d\n",
+              !stopped && stopped.error().kind == tidemark::FailureKind::kCancelled);
+
+  auto from_file = tidemark::Pipeline::FromFile(argv[3]);
+  if (!from_file) return Fail("file", from_file.error());
+  auto again = from_file->Sync();
+  if (!again) return Fail("sync of the file", again.error());
+  std::printf("again %lld rows, %zu tables\n", static_cast<long long>(again->rows),
+              again->tables.size());
+
+  auto refused = tidemark::Pipeline::FromFile("no such file.yaml");
+  std::printf("refused %d: %s\n",
+              !refused && refused.error().kind == tidemark::FailureKind::kNotFound,
+              refused.error().message.c_str());
+  return 0;
+}
