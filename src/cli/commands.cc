@@ -79,6 +79,9 @@ const Option kDatabase = {.name = "--database",
 const Option kAdopt = {
     .name = "--adopt",
     .text = "the database has moved: go on with what was landed from its old place"};
+const Option kPrune = {
+    .name = "--prune",
+    .text = "remove the data files that are folded in, once the new base is published"};
 const Option kRetention = {.name = "--retention",
                            .value = "TIME",
                            .text = "enable: how long changes are kept, as 12h or 7d (default 7d)"};
@@ -183,6 +186,20 @@ const std::vector<Command> kCommands = {
      .examples = {"tidemark verify shop.db --to landing",
                   "tidemark verify shop.db --to landing --table orders --json",
                   "tidemark verify shop.db --to landing --sample 1%"}},
+    {.name = "compact",
+     .operands = "DEST",
+     .text = "fold landed changes into a new base (SCD 1 or 2)",
+     .details =
+         "For every table the rows as they are now are written to current/ in DEST; for tables of\n"
+         "scd_type 2 every version of a row, with soft_delete deleted rows too. The older base is\n"
+         "streamed, only what changed since is held. Later syncs fold over it. The database is "
+         "not\n"
+         "needed.",
+     .options = {&kTable, &kExclude, &kPrune, &kCompression, &kCompressionLevel, &kRowGroupRows,
+                 &kMaxRowsPerFile, &kWorkers, &kMemory, &kTempDir, &kJson},
+     .first_words = {},
+     .examples = {"tidemark compact landing", "tidemark compact landing --table 'order*' --prune",
+                  "tidemark compact landing --json"}},
     {.name = "track",
      .operands = "enable|disable|status|clean FILE [TABLE...]",
      .text = "change tracking in a SQLite database, so that a sync costs what changed",
@@ -221,7 +238,7 @@ const std::vector<Command> kCommands = {
      .text = "print what a command does, its options and examples",
      .details = {},
      .options = {},
-     .first_words = {"sync", "plan", "status", "verify", "track", "schema", "completion",
+     .first_words = {"sync", "plan", "status", "verify", "compact", "track", "schema", "completion",
                      "version"},
      .examples = {"tidemark help sync"}},
 };

@@ -20,6 +20,7 @@ constexpr std::pair<std::string_view, int (*)(const Arguments&)> kCommands[] = {
     {"plan", RunPlan},
     {"status", RunStatus},
     {"verify", RunVerify},
+    {"compact", RunCompact},
     {"schema", RunSchema},
     {"track", RunTrack},
     {"completion", RunCompletion},

@@ -148,6 +148,10 @@ void PrintProblems(const VerifyReport& report) {
   }
 }
 
+void PrintProblems(const CompactReport& report) {
+  for (const auto& table : report.tables) PrintProblems(table.name, table.error, {});
+}
+
 std::string SyncTable(const SyncReport& report, ShowsIdle shows_idle) {
   Columns columns({{"table"},
                    {"status"},
@@ -227,6 +231,37 @@ std::string VerifyTableText(const VerifyReport& report) {
   return text + fmt::format("{}: {} equal, {} not; {}\n", Tables(report.tables.size()),
                             report.tables.size() - failed, failed,
                             DurationText(report.duration_us));
+}
+
+std::string CompactTableText(const CompactReport& report, ShowsIdle shows_idle) {
+  Columns columns({{"table"},
+                   {"status"},
+                   {"scd", kRight},
+                   {"rows", kRight},
+                   {"files", kRight},
+                   {"size", kRight},
+                   {"pruned", kRight},
+                   {"time", kRight}});
+  std::size_t changed = 0, idle = 0, failed = 0, skipped = 0;
+  for (const auto& table : report.tables) {
+    bool is_ok = table.outcome == TableOutcome::kOk;
+    bool is_idle = is_ok && !table.has_changed;
+    ++(is_idle                                  ? idle
+       : is_ok                                  ? changed
+       : table.outcome == TableOutcome::kFailed ? failed
+                                                : skipped);
+    if (is_idle && shows_idle == ShowsIdle::kNo) continue;
+    columns.Add({Printable(Display(table.name)), std::string(Name(table.outcome)),
+                 fmt::format("{}", table.scd_type), Grouped(table.rows),
+                 fmt::format("{}", table.files.size()), SizeText(table.bytes),
+                 CountOrDash(table.pruned_files), DurationText(table.duration_us)});
+  }
+  auto text = fmt::format("{}: {} compacted", Tables(report.tables.size()), changed);
+  if (idle > 0) text += fmt::format(", {} with nothing new", idle);
+  if (skipped > 0) text += fmt::format(", {} skipped", skipped);
+  if (failed > 0) text += fmt::format(", {} failed", failed);
+  return (columns.is_empty() ? "" : columns.Text()) +
+         fmt::format("{}; {}\n", text, DurationText(report.duration_us));
 }
 
 std::string StatusTableText(const std::vector<StatusTable>& tables, std::int64_t now_us) {

@@ -123,6 +123,30 @@ std::string VerifyJson(const VerifyReport& report) {
   return Dump(document);
 }
 
+std::string CompactJson(const CompactReport& report) {
+  Json document = {{"run_id", report.run_id},
+                   {"started_at", FormatUtcSeconds(report.started_us)},
+                   {"duration_seconds", Seconds(report.duration_us)},
+                   {"failed", report.failed()},
+                   {"tables", Json::array()}};
+  for (const auto& table : report.tables) {
+    auto json = Named(table.name);
+    json["status"] = Name(table.outcome);
+    json["compacted"] = table.has_changed;
+    json["scd_type"] = table.scd_type;
+    json["soft_delete"] = table.soft_delete;
+    json["version"] = table.version;
+    json["rows"] = table.rows;
+    json["bytes"] = table.bytes;
+    json["files"] = table.files;
+    json["pruned_files"] = table.pruned_files;
+    json["duration_seconds"] = Seconds(table.duration_us);
+    json["error"] = ErrorJson(table.error);
+    document["tables"].push_back(std::move(json));
+  }
+  return Dump(document);
+}
+
 std::string StatusJson(const std::vector<StatusTable>& tables, std::int64_t now_us) {
   Json document = {{"tables", Json::array()}};
   for (const auto& table : tables) {

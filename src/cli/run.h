@@ -48,6 +48,7 @@ int EndWith(const Refusal& failure, const StopOnSignal& signals);
 int RunSync(const Arguments& arguments);
 int RunPlan(const Arguments& arguments);
 int RunVerify(const Arguments& arguments);
+int RunCompact(const Arguments& arguments);
 int RunStatus(const Arguments& arguments);
 int RunSchema(const Arguments& arguments);
 int RunTrack(const Arguments& arguments);

@@ -95,6 +95,11 @@ Result<std::unique_ptr<Upload>> Landing::StartFile(int part, std::string_view ex
                              state_.run_id);
 }
 
+Result<std::unique_ptr<Upload>> Landing::StartBaseFile(int part, std::string_view extension) {
+  return store_->StartUpload(layout_.BaseKey(state_.last_timestamp_us, part, extension),
+                             state_.run_id);
+}
+
 Result<SealedObject> Landing::Seal(Upload& upload) {
   FAILPOINT(upload_before_seal);
   auto sealed = TRY(upload.Seal());
@@ -152,7 +157,7 @@ Status Landing::DiscardSealed() {
 
 // The data files that a run which replaces the table makes obsolete: ours by their timestamp, and
 // those of an adopted folder by their shape. What a user put there stays.
-Result<std::vector<std::string>> Landing::OlderFiles() const {
+Result<std::vector<std::string>> Landing::OlderFiles(std::int64_t below_us) const {
   std::vector<std::string> older;
   std::string after;
   auto stem = layout_.path.schema + "_" + layout_.path.table + "_";
@@ -163,8 +168,7 @@ Result<std::vector<std::string>> Landing::OlderFiles() const {
       std::string_view name = std::string_view(object.key).substr(object.key.rfind('/') + 1);
       bool is_adopted = timestamp_us < 0 && name.starts_with(stem) && name.ends_with(".parquet") &&
                         name.find("_part") != name.npos;
-      if (is_adopted || (timestamp_us >= 0 && timestamp_us < first_timestamp_us_))
-        older.push_back(object.key);
+      if (is_adopted || (timestamp_us >= 0 && timestamp_us < below_us)) older.push_back(object.key);
     }
     if (static_cast<int>(page.size()) < kPageKeys) return older;
     after = page.back().key;
@@ -182,6 +186,7 @@ LandedState Landing::Committed(const LandingCommit& commit) const {
   next.columns = commit.columns;
   next.key = commit.key;
   next.config = commit.config;
+  next.presentation = state_.presentation.With(commit.presentation);
   next.retention_seconds = commit.retention_seconds;
   next.landed_at_us = clock_->NowUs();
   next.pending = next.load ? std::move(next.load->sealed) : std::vector<SealedObject>();
@@ -197,6 +202,7 @@ LandedState Landing::Committed(const LandingCommit& commit) const {
   if (commit.replaces_older_files) {
     next.base_timestamp_us = first_timestamp_us_;
     next.live_files = next.live_rows = 0;
+    next.base = {};
   }
   next.live_files += std::ssize(next.pending);
   next.live_rows += FileRows(run);
@@ -205,20 +211,81 @@ LandedState Landing::Committed(const LandingCommit& commit) const {
 
 Status Landing::Commit(LandingCommit commit) {
   auto next = Committed(commit);
-  if (commit.replaces_older_files) next.remove = TRY(OlderFiles());
+  if (commit.replaces_older_files) {
+    next.remove = TRY(OlderFiles(first_timestamp_us_));
+    for (const auto& file : state_.base.files) next.remove.push_back(file.key);
+  }
+  return CommitState(next);
+}
+
+Status Landing::CommitBase(const BaseCommit& commit) {
+  auto next = state_;
+  LandedBase base{
+      .timestamp_us = first_timestamp_us_,
+      .version = state_.position.version,
+      .scd_type = commit.scd_type,
+      .soft_delete = commit.soft_delete,
+      .has_pruned = state_.base.has_pruned,
+      .rows = commit.rows,
+      .data_files = state_.base.data_files + state_.live_files - std::ssize(state_.base.files),
+      .files = {}};
+  for (const auto& object : sealed_) base.files.push_back({object.key, object.size_bytes});
+  for (const auto& file : state_.base.files) next.remove.push_back(file.key);
+  next.base = std::move(base);
+  next.presentation = state_.presentation.With(commit.presentation);
+  next.pending = sealed_;
+  next.live_files = std::ssize(sealed_);
+  next.live_rows = commit.rows;
+  keeps_older_ = true;
+  return CommitState(next);
+}
+
+Status Landing::CommitPrune() {
+  if (!state_.pending.empty())
+    return Fail(ErrorKind::kUnavailable,
+                layout_.StateKey() + ": its base is not visible yet, so nothing is pruned",
+                "run tidemark compact --prune again");
+  auto next = state_;
+  // Files of an adopted folder are no part of the fold.
+  for (auto& key : TRY(OlderFiles(state_.base.timestamp_us)))
+    if (FileTimestamp(key) >= 0) next.remove.push_back(std::move(key));
+  next.base_timestamp_us = state_.base.timestamp_us;
+  next.base.has_pruned = true;
+  next.base.data_files = 0;
+  keeps_older_ = true;
+  return CommitState(next);
+}
+
+Status Landing::FinishRemoval() {
+  keeps_older_ = false;
+  are_views_written_ = true;
+  TRY(FinishCommitted());
+  return {};
+}
+
+Status Landing::CommitState(const LandedState& next) {
   TRY(ReplaceCommitted(next));
   sealed_.clear();
   // The run is a success from here on, whatever comes.
   auto finished = FinishCommitted();
-  state_ = std::move(next);
-  state_.pending.clear();
-  state_.remove.clear();
+  auto pending = std::move(state_.pending);
+  state_ = next;
+  state_.pending = std::move(pending);
+  if (!keeps_older_) state_.remove.clear();
   if (!finished)
     Log(LogLevel::kWarning, layout_.StateKey() +
                                 ": committed, but not all of it is visible yet; the next sync "
                                 "will finish it: " +
                                 finished.error().message);
   return {};
+}
+
+// Whether `stored`, which came after, says that `next` was stored before it.
+bool Landing::HasHappened(const LandedState& next, const LandedState& stored) const {
+  if (keeps_older_)
+    return stored.base.timestamp_us == next.base.timestamp_us &&
+           stored.base_timestamp_us == next.base_timestamp_us;
+  return stored.last_run == next.last_run && stored.position == next.position;
 }
 
 Status Landing::ReplaceCommitted(const LandedState& next) {
@@ -232,8 +299,7 @@ Status Landing::ReplaceCommitted(const LandedState& next) {
     return Fail(std::move(error).While("whether the commit happened is not known"));
   }
   auto state = TRY(ParseStored(*stored, layout_));
-  if (state.epoch >= next.epoch && state.last_run == next.last_run &&
-      state.position == next.position) {
+  if (state.epoch >= next.epoch && HasHappened(next, state)) {
     // It happened, and another run has gone on from it.
     state_ = std::move(state);
     etag_ = stored->etag;
@@ -253,20 +319,34 @@ Status Landing::PublishAndClear() {
     TRY(store_->Publish(object));
     FAILPOINT(publish_after);
   }
-  if (!state_.remove.empty()) {
-    FAILPOINT(remove_before);
-    TRY(store_->Delete(state_.remove));
-    FAILPOINT(remove_after);
-  }
   TRY(WriteViews(*store_, layout_, state_));
+  if (!keeps_older_) TRY(RemoveOlder());
   auto next = state_;
   next.pending.clear();
-  next.remove.clear();
+  if (!keeps_older_) next.remove.clear();
   // Nothing to clear: no second write, only a look whether another run has gone on meanwhile.
-  if (!IsFinished(state_))
+  bool has_cleared = !state_.pending.empty() || next.remove.size() != state_.remove.size();
+  if (has_cleared)
     return Replace(next, Failpoint::state_before_clear, Failpoint::state_after_clear);
   if (TRY(store_->Get(layout_.StateKey())).etag == etag_) return {};
   return Fail(ErrorKind::kConflict, layout_.StateKey() + ": another run has taken the table");
+}
+
+Status Landing::RemoveOlder() {
+  if (state_.remove.empty()) return {};
+  // Views name the files of a base, so they are written again before one goes.
+  bool has_base =
+      state_.base.is_there() || std::ranges::any_of(state_.remove, [&](const std::string& key) {
+        return key.starts_with(layout_.BasePrefix());
+      });
+  if (has_base && !are_views_written_) {
+    SharedTable table{&layout_, &state_};
+    TRY(WriteSharedViews(*store_, {&table, 1}));
+  }
+  FAILPOINT(remove_before);
+  TRY(store_->Delete(state_.remove));
+  FAILPOINT(remove_after);
+  return {};
 }
 
 // After the commit anyone may do this, several at once. Who finds that another run went on

@@ -20,6 +20,9 @@ struct TableLayout {
   std::string DataPrefix() const;       // data/<db>/<schema>/<table>/
   std::string WatermarkPrefix() const;  // watermarks/<db>/<schema>/<table>/
   std::string LockKey() const;          // …/.sync.lock
+  std::string BasePrefix() const;       // current/<db>/<schema>/<table>/
+  // current/…/<schema>_<table>_<timestamp>_part<N>.parquet
+  std::string BaseKey(std::int64_t timestamp_us, int part, std::string_view extension) const;
   // data/…/<YYYY-MM-DD>/<schema>_<table>_<timestamp>_part<N>.parquet
   std::string FileKey(std::int64_t timestamp_us, int part, std::string_view extension) const;
 };
@@ -35,9 +38,19 @@ struct LandingCommit {
   std::vector<Column> columns;
   std::vector<std::string> key;
   LandedConfig config;
+  Presentation presentation;  // as far as it is said
   std::int64_t retention_seconds = 0;
   bool replaces_older_files = false;  // this run's files are the table; all older ones are removed
   RunSummary summary;                 // files, bytes and finished_us are filled in
+};
+
+// What `compact` commits of one table: its files become the base. Rows above all: what it covers is
+// every data file that was there when the table was taken.
+struct BaseCommit {
+  int scd_type = 1;
+  bool soft_delete = false;
+  std::int64_t rows = 0;
+  Presentation presentation;  // as far as it is said
 };
 
 // One run's turn on one table; one thread at a time.
@@ -67,6 +80,8 @@ class Landing {
 
   // `extension`: ".parquet".
   Result<std::unique_ptr<Upload>> StartFile(int part, std::string_view extension);
+  // Of a base: one of two kinds of files that a run starts, never both.
+  Result<std::unique_ptr<Upload>> StartBaseFile(int part, std::string_view extension);
   Status SealFile(Upload& upload);
   // SealFile in two steps, so that lanes need not wait for each other's disk: the first from any
   // thread.
@@ -97,15 +112,26 @@ class Landing {
   // have happened; the next Take knows. Once.
   Status Commit(LandingCommit commit);
 
+  // As Commit, but the base that this one replaces stays until FinishRemoval, which comes once the
+  // views for others name the new one. Whoever dies in between: the next Take ends it.
+  Status CommitBase(const BaseCommit& commit);
+  // Commits that the data files below the base are no part of the table any more. Once the base is
+  // visible; they too stay until FinishRemoval.
+  Status CommitPrune();
+  Status FinishRemoval();
+
  private:
   Landing(ObjectStore& store, TableLayout layout, Clock& clock)
       : store_(&store), layout_(std::move(layout)), clock_(&clock) {}
   LandedState Committed(const LandingCommit& commit) const;
-  Result<std::vector<std::string>> OlderFiles() const;
+  Result<std::vector<std::string>> OlderFiles(std::int64_t timestamp_us) const;
+  Status CommitState(const LandedState& next);
   Status ReplaceCommitted(const LandedState& next);
+  bool HasHappened(const LandedState& next, const LandedState& stored) const;
   Status Replace(const LandedState& next, Failpoint before, Failpoint after);
   Status FinishCommitted();
   Status PublishAndClear();
+  Status RemoveOlder();
   Status Sweep();
 
   ObjectStore* store_;
@@ -114,6 +140,8 @@ class Landing {
   LandedState state_;
   std::string etag_;  // of state_ as stored; empty: absent
   std::int64_t first_timestamp_us_ = 0;
+  bool keeps_older_ = false;        // what is to be removed waits for FinishRemoval
+  bool are_views_written_ = false;  // the shared ones, of what FinishRemoval makes true
   std::vector<SealedObject> sealed_;
 };
 

@@ -23,6 +23,14 @@ std::string TableLayout::DataPrefix() const { return "data/" + path.Joined() + "
 std::string TableLayout::WatermarkPrefix() const { return "watermarks/" + path.Joined() + "/"; }
 std::string TableLayout::LockKey() const { return WatermarkPrefix() + ".sync.lock"; }
 
+std::string TableLayout::BasePrefix() const { return "current/" + path.Joined() + "/"; }
+
+std::string TableLayout::BaseKey(std::int64_t timestamp_us, int part,
+                                 std::string_view extension) const {
+  return BasePrefix() + FileStem(path) + "_" + FormatFileTimestamp(timestamp_us) + "_part" +
+         std::to_string(part) + std::string(extension);
+}
+
 std::string TableLayout::FileKey(std::int64_t timestamp_us, int part,
                                  std::string_view extension) const {
   return DataPrefix() + FormatUtcDate(timestamp_us) + "/" + FileStem(path) + "_" +

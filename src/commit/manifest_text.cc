@@ -248,6 +248,24 @@ std::optional<ManifestGap> FindManifestGap(std::string_view text, const Manifest
   return search.gap();
 }
 
+std::set<ManifestPath> ManifestEntries(std::string_view text) {
+  std::set<ManifestPath> entries;
+  std::vector<std::pair<int, std::string>> open;
+  while (!text.empty()) {
+    auto whole = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(whole.size() + 1, text.size()));
+    auto indent = whole.find_first_not_of(' ');
+    if (indent == whole.npos || whole[indent] == '#') continue;
+    auto line = ReadLine(whole.substr(indent));
+    if (!line || line->is_item) continue;
+    while (!open.empty() && open.back().first >= static_cast<int>(indent)) open.pop_back();
+    open.emplace_back(static_cast<int>(indent), std::move(line->key));
+    if (open.size() == 4)
+      entries.insert({open[0].second, open[1].second, open[2].second, open[3].second});
+  }
+  return entries;
+}
+
 Result<std::string> PlainManifest(std::string_view text) {
   // The one place that talks to yaml-cpp, which throws.
   try {

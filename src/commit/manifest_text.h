@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,10 @@ struct ManifestGap {
 // values, comments, one-line lists. Every other line of the file stays byte for byte as it is, and
 // no parser is needed, which matters for the thousandth table. Nothing: the text has another shape.
 std::optional<ManifestGap> FindManifestGap(std::string_view text, const ManifestPath& path);
+
+// Every table that has an entry in a text of the plain shape (and every member four deep, which is
+// none of ours).
+std::set<ManifestPath> ManifestEntries(std::string_view text);
 
 // Any YAML mapping in that plain shape; comments are lost. kCorrupt: not YAML, or not a mapping.
 Result<std::string> PlainManifest(std::string_view text);

@@ -89,6 +89,62 @@ Json SummaryJson(const RunSummary& run) {
           {"finished_us", run.finished_us}};
 }
 
+Json PresentationJson(const Presentation& presentation) {
+  return {{"catalog", TextJson(presentation.catalog)},
+          {"schema", TextJson(presentation.schema)},
+          {"scd_type", presentation.scd_type},
+          {"soft_delete", OptionalJson(presentation.soft_delete)}};
+}
+
+Json BaseJson(const LandedBase& base) {
+  Json files = Json::array();
+  for (const auto& file : base.files)
+    files.push_back({{"key", TextJson(file.key)}, {"size_bytes", file.size_bytes}});
+  return {{"timestamp_us", base.timestamp_us}, {"version", base.version},
+          {"scd_type", base.scd_type},         {"soft_delete", base.soft_delete},
+          {"has_pruned", base.has_pruned},     {"rows", base.rows},
+          {"data_files", base.data_files},     {"files", std::move(files)}};
+}
+
+Status ReadPresentation(const Json& json, Presentation& presentation) {
+  Fields fields(json);
+  std::int64_t scd_type = 0;
+  fields.Read("catalog", presentation.catalog);
+  fields.Read("schema", presentation.schema);
+  fields.Read("scd_type", scd_type);
+  if (json.is_object() && json.contains("soft_delete") && json["soft_delete"].is_boolean())
+    presentation.soft_delete = json["soft_delete"].get<bool>();
+  TRY(fields.Done());
+  if (scd_type < 0 || scd_type > 2)
+    return Fail(ErrorKind::kCorrupt, "scd_type " + std::to_string(scd_type) + " is not known");
+  presentation.scd_type = static_cast<int>(scd_type);
+  return {};
+}
+
+Status ReadBase(const Json& json, LandedBase& base) {
+  Fields fields(json);
+  std::int64_t scd_type = 0;
+  fields.Read("timestamp_us", base.timestamp_us);
+  fields.Read("version", base.version);
+  fields.Read("scd_type", scd_type);
+  fields.Read("soft_delete", base.soft_delete);
+  fields.Read("has_pruned", base.has_pruned);
+  fields.Read("rows", base.rows);
+  fields.Read("data_files", base.data_files);
+  fields.ReadEach("files", [&](const Json& element) -> Status {
+    auto& file = base.files.emplace_back();
+    Fields of_file(element);
+    of_file.Read("key", file.key);
+    of_file.Read("size_bytes", file.size_bytes);
+    return of_file.Done();
+  });
+  TRY(fields.Done());
+  if (scd_type < 1 || scd_type > 2)
+    return Fail(ErrorKind::kCorrupt, "scd_type " + std::to_string(scd_type) + " is not known");
+  base.scd_type = static_cast<int>(scd_type);
+  return {};
+}
+
 Status ReadColumn(const Json& json, Column& column) {
   Fields fields(json);
   std::string type;
@@ -186,6 +242,12 @@ Status ReadState(const Json& json, LandedState& state) {
                   [&](const Json& j) { return ReadColumn(j, state.columns.emplace_back()); });
   fields.Read("key", state.key);
   fields.ReadObject("config", [&](const Json& j) { return ReadConfig(j, state.config); });
+  // States of earlier versions lack these two.
+  if (json.is_object() && json.contains("presentation"))
+    fields.ReadObject("presentation",
+                      [&](const Json& j) { return ReadPresentation(j, state.presentation); });
+  if (json.is_object() && json.contains("base"))
+    fields.ReadObject("base", [&](const Json& j) { return ReadBase(j, state.base); });
   fields.Read("base_timestamp_us", state.base_timestamp_us);
   fields.Read("retention_seconds", state.retention_seconds);
   fields.Read("live_files", state.live_files);
@@ -201,6 +263,20 @@ Status ReadState(const Json& json, LandedState& state) {
 }
 
 }  // namespace
+
+Presentation Presentation::With(const Presentation& said) const {
+  return {.catalog = said.catalog.empty() ? catalog : said.catalog,
+          .schema = said.schema.empty() ? schema : said.schema,
+          .scd_type = said.scd_type == 0 ? scd_type : said.scd_type,
+          .soft_delete = said.soft_delete ? said.soft_delete : soft_delete};
+}
+
+std::string Stamp(const LandedState& state) {
+  auto stamp = state.last_run.run_id;
+  if (state.base.is_there())
+    stamp += "+" + std::to_string(state.base.timestamp_us) + (state.base.has_pruned ? "p" : "");
+  return stamp;
+}
 
 std::string Serialize(const LandedState& state) {
   Json name = {{"database", TextJson(state.name.database)},
@@ -219,6 +295,7 @@ std::string Serialize(const LandedState& state) {
                {"columns", ColumnsJson(state.columns)},
                {"key", TextsJson(state.key)},
                {"config", ConfigJson(state.config)},
+               {"presentation", PresentationJson(state.presentation)},
                {"base_timestamp_us", state.base_timestamp_us},
                {"retention_seconds", state.retention_seconds},
                {"live_files", state.live_files},
@@ -228,6 +305,7 @@ std::string Serialize(const LandedState& state) {
                {"remove", TextsJson(state.remove)},
                {"last_run", SummaryJson(state.last_run)}};
   if (state.load) json["load"] = LoadJson(*state.load);
+  if (state.base.is_there()) json["base"] = BaseJson(state.base);
   return commit::DumpJson(json) + "\n";
 }
 

@@ -52,6 +52,43 @@ struct UnfinishedLoad {
   std::int64_t rows = 0;             // in `sealed`
 };
 
+// How a table is shown to readers. What a run does not say stays as it was.
+struct Presentation {
+  std::string catalog, schema;      // names in a catalog; empty: the database's, the schema's own
+  int scd_type = 0;                 // 1 or 2; 0: not said, as 1
+  std::optional<bool> soft_delete;  // none: not said, as false
+  bool operator==(const Presentation&) const = default;
+
+  // This, with what `said` says instead.
+  Presentation With(const Presentation& said) const;
+};
+
+// What `compact` made of all data files below a moment: the rows under current/.
+struct LandedBase {
+  struct File {
+    std::string key;
+    std::int64_t size_bytes = 0;
+    bool operator==(const File&) const = default;
+  };
+  // Of its files; the data files below it are folded in, those above fold over it. 0: none.
+  std::int64_t timestamp_us = 0;
+  std::int64_t version = 0;  // how far its rows were read
+  int scd_type = 1;          // 2: it holds closed versions too
+  bool soft_delete = false;  // it holds deleted rows too
+  bool has_pruned = false;   // it alone knows what some removed data files held
+  std::int64_t rows = 0;
+  std::int64_t data_files = 0;  // that are folded in and are still there
+  std::vector<File> files;
+  bool is_there() const { return timestamp_us > 0; }
+  bool operator==(const LandedBase&) const = default;
+};
+
+// The columns that rows of a base have beside the table's own.
+inline constexpr const char* kStartVersionColumn = "__start_version";  // int64; SCD 2
+inline constexpr const char* kEndVersionColumn = "__end_version";      // int64; null: still so
+inline constexpr const char* kIsCurrentColumn = "__is_current";        // bool
+inline constexpr const char* kIsDeletedColumn = "_is_deleted";         // bool; soft delete
+
 // What is known of one table at its destination. One small object, replaced only under the etag it
 // was read with: that replacement is the commit, the lock and the fence.
 struct LandedState {
@@ -67,7 +104,9 @@ struct LandedState {
   std::vector<Column> columns;      // of the files; types never narrow
   std::vector<std::string> key;
   LandedConfig config;
-  std::int64_t base_timestamp_us = 0;  // files below this are not part of the table any more
+  Presentation presentation;
+  LandedBase base;
+  std::int64_t base_timestamp_us = 0;  // data files below this are not part of the table any more
   std::int64_t retention_seconds = 0;
   std::int64_t live_files = 0, live_rows = 0;  // what a fold should find, at or above the base
   std::int64_t landed_at_us = 0;               // when the position was last written
@@ -76,6 +115,9 @@ struct LandedState {
   std::optional<UnfinishedLoad> load;          // none of it is visible
   RunSummary last_run;
 };
+
+// Names the state that views for others were written from: another one after each commit.
+std::string Stamp(const LandedState& state);
 
 // JSON with a format version; types by Arrow's names. kCorrupt names what does not fit.
 std::string Serialize(const LandedState& state);

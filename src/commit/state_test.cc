@@ -22,6 +22,8 @@ LandedState Full() {
                    {"v__type", arrow::utf8(), "", {}, "v"}};
   state.key = {"id", "\xe2\x82\xac"};
   state.config = {"unified", "cfg"};
+  state.presentation = {"prod", "gold", 2, true};
+  state.base = {17, 11, 2, true, true, 3, 4, {{"current/a", 9}}};
   state.base_timestamp_us = 5;
   state.retention_seconds = 172800;
   state.live_files = 3;
@@ -64,6 +66,8 @@ void ExpectSame(const LandedState& a, const LandedState& b) {
   }
   EXPECT_EQ(a.key, b.key);
   EXPECT_EQ(a.config, b.config);
+  EXPECT_EQ(a.presentation, b.presentation);
+  EXPECT_EQ(a.base, b.base);
   EXPECT_EQ(a.base_timestamp_us, b.base_timestamp_us);
   EXPECT_EQ(a.retention_seconds, b.retention_seconds);
   EXPECT_EQ(a.live_files, b.live_files);
@@ -92,6 +96,22 @@ TEST(State, ComesBackExactly) {
     ExpectSame(*parsed, state);
     EXPECT_EQ(Serialize(*parsed), text);
   }
+}
+
+TEST(State, OneOfAnEarlierVersionHasNoBaseAndNothingSaid) {
+  auto text = Serialize(LandedState());
+  auto at = text.find("\"presentation\":");
+  text.erase(at, text.find('}', at) + 2 - at);
+  auto parsed = ParseState(text);
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->presentation, Presentation());
+  EXPECT_FALSE(parsed->base.is_there());
+}
+
+TEST(State, WhatIsNotSaidStays) {
+  Presentation before = {"prod", "gold", 2, true};
+  EXPECT_EQ(before.With({}), before);
+  EXPECT_EQ(before.With({"", "silver", 1, false}), Presentation("prod", "silver", 1, false));
 }
 
 TEST(State, ANewerFormatIsNamed) {

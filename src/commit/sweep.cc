@@ -26,6 +26,8 @@ bool NamesRun(std::string_view token, std::string_view run_id) {
 Status Landing::Sweep() {
   FAILPOINT(sweep_before);
   auto found = TRY(store_->ListSealed(layout_.DataPrefix()));
+  auto of_base = TRY(store_->ListSealed(layout_.BasePrefix()));
+  found.insert(found.end(), of_base.begin(), of_base.end());
   auto is_among = [](const std::vector<SealedObject>& objects, const SealedObject& object) {
     return std::ranges::any_of(objects, [&](const SealedObject& o) {
       return o.key == object.key && o.token == object.token;

@@ -11,7 +11,6 @@ Status WriteViews(ObjectStore& store, const TableLayout& layout, const LandedSta
   TRY(commit::WriteWatermarks(store, layout, state));
   TRY(commit::AppendHistory(store, layout, state));
   TRY(commit::WriteSchemaHistory(store, layout, state));
-  TRY(commit::WriteManifestEntry(store, layout, state));
   FAILPOINT(views_after);
   return {};
 }

@@ -9,13 +9,24 @@
 
 namespace tidemark {
 
-// The views of a table's state that others read (watermarks.json, sync_history.jsonl, schema.json
-// and its entry in output.yaml), written from the state alone, so that anyone may write them again.
+// The views of a table's state that others read (watermarks.json, sync_history.jsonl, schema.json),
+// written from the state alone, so that anyone may write them again.
 // What stands in a foreign or broken file is kept aside with a warning, never silently lost.
 Status WriteViews(ObjectStore& store, const TableLayout& layout, const LandedState& state);
 
 // `schema_version` in schema.json: names and types of the columns as a number of 60 bits.
 std::int64_t SchemaVersion(const std::vector<Column>& columns);
+
+struct SharedTable {
+  const TableLayout* layout;
+  const LandedState* state;
+};
+
+// The views that all tables of a destination share: output.yaml, views/duckdb.sql, views/spark.sql.
+// Called once at the end of a run with every table it looked at, those without changes too: each
+// part of views/ names the state it was written from, so that what a dead run left undone is found
+// and made good. Where all is as it should be nothing is written. Others may do the same meanwhile.
+Status WriteSharedViews(ObjectStore& store, std::span<const SharedTable> tables);
 
 // `watermarks.json` of a folder that has no state of ours: another system's, to be adopted.
 // Nothing: there is none. kCorrupt: it cannot be read.

@@ -40,6 +40,12 @@ LandedState State() {
   return state;
 }
 
+Result<std::optional<std::string>> WithEntry(std::string_view text, const TableLayout& layout,
+                                             const LandedState& state) {
+  SharedTable table{&layout, &state};
+  return commit::WithManifestEntries(text, {&table, 1});
+}
+
 class Views : public testing::Test {
  protected:
   std::string Text(const std::string& key) {
@@ -49,6 +55,9 @@ class Views : public testing::Test {
   json Parsed(const std::string& key) { return json::parse(Text(key), nullptr, false); }
   void Write(const LandedState& state, const TableLayout& layout = Layout()) {
     auto done = WriteViews(store_, layout, state);
+    ASSERT_TRUE(done) << done.error().message;
+    SharedTable table{&layout, &state};
+    done = WriteSharedViews(store_, {&table, 1});
     ASSERT_TRUE(done) << done.error().message;
   }
   std::vector<std::string> Aside(const std::string& key) {
@@ -210,10 +219,10 @@ databases:
         - b: c
 )";
   // "- b: c" is more than the plain shape: read as YAML.
-  auto same = commit::WithManifestEntry(theirs, Layout(), State());
+  auto same = WithEntry(theirs, Layout(), State());
   ASSERT_TRUE(same) << same.error().message;
   EXPECT_FALSE(*same);
-  auto grown = commit::WithManifestEntry(theirs, Layout("items"), State());
+  auto grown = WithEntry(theirs, Layout("items"), State());
   ASSERT_TRUE(grown && *grown);
   EXPECT_NE((*grown)->find("uc_table_name: gold_orders"), std::string::npos) << **grown;
   EXPECT_NE((*grown)->find("{b: c}"), std::string::npos) << **grown;
@@ -224,9 +233,9 @@ TEST_F(Views, CommentsAndOrderOfAPlainManifestStay) {
   const std::string theirs =
       "# by hand\ndatabases:\n    shop:\n        main:\n            orders:\n"
       "                file_path: x   # note\n\n    # the end\n    crm:\n        dbo: {}\nother: 1";
-  auto plain = commit::WithManifestEntry(theirs, Layout(), State());
+  auto plain = WithEntry(theirs, Layout(), State());
   ASSERT_TRUE(plain) << plain.error().message;
-  auto grown = commit::WithManifestEntry(
+  auto grown = WithEntry(
       "databases:\n    shop:\n        main:\n            a:\n"
       "                file_path: x\n\n    # the end\n"
       "    crm:\nother: 1",
@@ -246,10 +255,10 @@ TEST_F(Views, AnyYamlMappingIsUnderstood) {
         "databases:\n  shop: &a\n    main:\n      items: {k: [1, 2]}\n  crm: *a\n",
         "databases:\n  shop:\n    main:\n      items:\n        note: |\n          two\n          "
         "lines\n"}) {
-    auto grown = commit::WithManifestEntry(text, Layout(), State());
+    auto grown = WithEntry(text, Layout(), State());
     ASSERT_TRUE(grown) << text << ": " << grown.error().message;
     ASSERT_TRUE(*grown) << text;
-    auto again = commit::WithManifestEntry(**grown, Layout(), State());
+    auto again = WithEntry(**grown, Layout(), State());
     ASSERT_TRUE(again) << **grown << again.error().message;
     EXPECT_FALSE(*again) << **grown;
     EXPECT_EQ((**grown).find("items") != std::string::npos,
@@ -262,8 +271,7 @@ TEST_F(Views, AnyYamlMappingIsUnderstood) {
   }
   for (std::string text : {"- a\n- b\n", "just text", "databases: 5", "databases: [1]\n", "a: [",
                            "databases:\n  shop: 7\n", "\t- x: [\n"})
-    EXPECT_EQ(commit::WithManifestEntry(text, Layout(), State()).error().kind, ErrorKind::kCorrupt)
-        << text;
+    EXPECT_EQ(WithEntry(text, Layout(), State()).error().kind, ErrorKind::kCorrupt) << text;
 }
 
 TEST_F(Views, IdleNotesAndRunRecords) {

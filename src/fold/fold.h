@@ -19,12 +19,15 @@ struct FoldOptions {
   bool compares_rows = true;
 };
 
-// The files that are a table now: at or above the state's base and not newer than the state, in
-// order of timestamp, then part.
+// The files that are a table now: those of the base that `compact` made, then the data files above
+// it that are not newer than the state, in order of timestamp, then part.
 struct LandedFile {
   std::string key;
   std::int64_t timestamp_us = 0;
   std::int64_t size_bytes = 0;
+  bool is_base = false;           // rows as in LandedBase, of the version that it stands for:
+  std::int64_t base_version = 0;  // to the fold its live rows are L, its closed and deleted ones D
+  bool has_versions = false, has_deleted = false;  // what kind of base it is
 };
 struct LandedFiles {
   std::vector<LandedFile> files;

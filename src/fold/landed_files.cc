@@ -24,7 +24,33 @@ int PartNumber(std::string_view key) {
 // A run that is newer than the state has published files that the state does not know of.
 bool IsLive(std::int64_t timestamp_us, const LandedState& state) {
   if (timestamp_us < 0 || timestamp_us < state.base_timestamp_us) return false;
+  if (state.base.is_there() && timestamp_us <= state.base.timestamp_us) return false;
   return state.last_timestamp_us == 0 || timestamp_us <= state.last_timestamp_us;
+}
+
+// The base's files that are there, in the order of their parts.
+Result<std::vector<LandedFile>> ListBase(ObjectStore& store, const TableLayout& layout,
+                                         const LandedState& state) {
+  std::vector<LandedFile> files;
+  if (!state.base.is_there()) return files;
+  std::set<std::string> present;
+  std::string after;
+  while (true) {
+    auto page = TRY(store.List(layout.BasePrefix(), after, kListLimit));
+    for (auto& object : page) present.insert(object.key);
+    if (std::ssize(page) < kListLimit) break;
+    after = page.back().key;
+  }
+  for (const auto& file : state.base.files)
+    if (present.contains(file.key))
+      files.push_back({.key = file.key,
+                       .timestamp_us = state.base.timestamp_us,
+                       .size_bytes = file.size_bytes,
+                       .is_base = true,
+                       .base_version = state.base.version,
+                       .has_versions = state.base.scd_type == 2,
+                       .has_deleted = state.base.soft_delete});
+  return files;
 }
 
 Result<std::vector<LandedFile>> ListLive(ObjectStore& store, const TableLayout& layout,
@@ -38,7 +64,9 @@ Result<std::vector<LandedFile>> ListLive(ObjectStore& store, const TableLayout& 
       auto timestamp_us = FileTimestamp(object.key);
       if (object.key.ends_with(".parquet") && IsLive(timestamp_us, state) &&
           !removed.contains(object.key))
-        files.push_back({object.key, timestamp_us, object.size_bytes});
+        files.push_back({.key = object.key,
+                         .timestamp_us = timestamp_us,
+                         .size_bytes = object.size_bytes});
     }
     if (std::ssize(page) < kListLimit) break;
     after = page.back().key;
@@ -76,16 +104,20 @@ Result<std::set<std::string>> NamedFiles(ObjectStore& store, const TableLayout& 
 Result<LandedFiles> ListLandedFiles(ObjectStore& store, const TableLayout& layout,
                                     const LandedState& state) {
   LandedFiles landed;
-  landed.files = TRY(ListLive(store, layout, state));
+  landed.files = TRY(ListBase(store, layout, state));
+  for (auto& file : TRY(ListLive(store, layout, state))) landed.files.push_back(std::move(file));
   std::set<std::string_view> present;
   for (const auto& file : landed.files) present.insert(file.key);
   for (const auto& object : state.pending)
-    if (!present.contains(object.key) && IsLive(FileTimestamp(object.key), state))
+    if (!present.contains(object.key) &&
+        (object.key.starts_with(layout.BasePrefix()) || IsLive(FileTimestamp(object.key), state)))
       return Fail(ErrorKind::kUnavailable,
                   "file " + object.key + " is committed, and not visible yet",
                   "the next sync of this table finishes it");
   auto gone = state.live_files - std::ssize(landed.files);
   if (gone <= 0) return landed;
+  for (const auto& file : state.base.files)
+    if (!present.contains(file.key)) landed.missing.push_back(file.key);
   for (const auto& key : TRY(NamedFiles(store, layout, state)))
     if (key.starts_with(layout.DataPrefix()) && IsLive(FileTimestamp(key), state) &&
         !present.contains(key))

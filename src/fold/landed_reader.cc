@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "fold/base_file.h"
 #include "fold/landed_parquet.h"
 #include "fold/unified_rows.h"
 
@@ -89,6 +90,7 @@ Result<std::unique_ptr<LandedReader>> LandedReader::Open(ObjectStore& store, con
                                                          const LandedState& state,
                                                          std::span<const std::string> columns,
                                                          std::int64_t memory_bytes) {
+  if (file.is_base) return OpenBaseFile(store, file, columns, memory_bytes);
   if (state.config.format == kUnifiedFormat)
     return OpenUnifiedRows(store, file, state, columns, memory_bytes);
   auto reader = std::make_unique<PerTableRows>(store, file);

@@ -87,6 +87,14 @@ Status WriteRecords(ObjectStore& store, const SyncOptions& options,
   return {};
 }
 
+// Of every table that was looked at: what a dead run left undone is made good too.
+Status WriteShared(ObjectStore& store, const Survey& survey) {
+  std::vector<SharedTable> tables;
+  for (const auto& table : survey.tables)
+    if (!table.layout.path.table.empty()) tables.push_back({&table.layout, &table.state});
+  return WriteSharedViews(store, tables);
+}
+
 // Each table that is worked on at once may fold.
 std::int64_t FoldMemory(const SyncOptions& options, int workers, std::size_t tables) {
   auto at_once = std::min<std::int64_t>(workers, static_cast<std::int64_t>(tables));
@@ -163,6 +171,10 @@ Result<std::string> RunAttempt(const Attempt& attempt, SyncReport& report) {
   if (options.progress && report.tables.empty())
     options.progress->Planned(static_cast<int>(work.size()), estimated_rows);
   RunTables(context, work);
+  // The tables are landed whatever comes of the views.
+  if (auto written = WriteShared(store, survey); !written)
+    Log(LogLevel::kWarning, "the views of all tables could not be written; the next run will: " +
+                                written.error().message);
   for (auto& table : survey.tables) Merge(std::move(table.report), attempt.number, report);
   return survey.source_identity;
 }

@@ -47,14 +47,6 @@ std::vector<TableLayout> Layouts(const std::vector<TableName>& names) {
   return layouts;
 }
 
-bool IsChosen(const SyncOptions& options, const TableName& name) {
-  if (!options.only.empty() && !options.only.contains(name)) return false;
-  auto matches = [&](const std::string& glob) { return MatchesGlob(glob, name); };
-  if (options.chosen && !options.chosen->contains(Display(name))) return false;
-  return (options.include.empty() || std::ranges::any_of(options.include, matches)) &&
-         std::ranges::none_of(options.exclude, matches);
-}
-
 Status CheckGlobs(const SyncOptions& options, const std::vector<TableName>& names) {
   for (const auto& glob : options.include) {
     auto matches = [&](const TableName& name) { return MatchesGlob(glob, name); };
@@ -242,6 +234,23 @@ LandedConfig ConfigOf(const SyncOptions& options, const TableName& name) {
   config.hashing =
       Fingerprint({NamesAsOne(settings.hash), std::string(proof.data(), proof.size())});
   return config;
+}
+
+bool IsChosen(const SyncOptions& options, const TableName& name) {
+  if (!options.only.empty() && !options.only.contains(name)) return false;
+  if (options.chosen && !options.chosen->contains(Display(name))) return false;
+  auto matches = [&](const std::string& glob) { return MatchesGlob(glob, name); };
+  return (options.include.empty() || std::ranges::any_of(options.include, matches)) &&
+         std::ranges::none_of(options.exclude, matches);
+}
+
+Presentation PresentationOf(const SyncOptions& options, const TableName& name) {
+  const auto& settings = options.SettingsOf(name);
+  auto schema = options.catalog_schemas.find(name.schema);
+  return {.catalog = options.catalog,
+          .schema = schema == options.catalog_schemas.end() ? std::string() : schema->second,
+          .scd_type = settings.scd_type,
+          .soft_delete = settings.soft_delete};
 }
 
 Error OfTable(const TableName& name, Error error) {

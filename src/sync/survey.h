@@ -40,6 +40,12 @@ bool IsSameSource(std::string_view a, std::string_view b);
 // What decisions compare with LandedState::config. Tells nothing of the key that hashes.
 LandedConfig ConfigOf(const SyncOptions& options, const TableName& name);
 
+// Whether the options' globs choose a table.
+bool IsChosen(const SyncOptions& options, const TableName& name);
+
+// What the options say of how a table is shown to readers.
+Presentation PresentationOf(const SyncOptions& options, const TableName& name);
+
 // The error of one table, told with its name.
 Error OfTable(const TableName& name, Error error);
 

@@ -175,6 +175,29 @@ struct VerifyReport {
 // Folds what was landed and compares it with the source, row by row.
 Result<VerifyReport> Verify(Source& source, ObjectStore& store, const SyncOptions& options);
 
+struct CompactTable {
+  TableName name;
+  TableOutcome outcome = TableOutcome::kOk;
+  bool has_changed = false;  // false: there was nothing to fold and nothing to prune
+  int scd_type = 1;
+  bool soft_delete = false;
+  std::int64_t version = 0, rows = 0, bytes = 0;  // of the new base
+  std::vector<std::string> files;                 // of the new base
+  std::int64_t pruned_files = 0;
+  std::int64_t duration_us = 0;
+  std::optional<Error> error;
+};
+struct CompactReport {
+  std::string run_id;
+  std::int64_t started_us = 0, duration_us = 0;
+  std::vector<CompactTable> tables;  // by name
+  int failed() const;
+};
+// Folds what was landed of every chosen table into a new base under current/, as its settings or,
+// where they say nothing, its state want it shown. `prunes`: the data files that are folded in are
+// removed once the base is there. The source is not needed. Errors as Sync's.
+Result<CompactReport> Compact(ObjectStore& store, const SyncOptions& options, bool prunes);
+
 struct StatusTable {
   TableName name;
   std::int64_t version = 0, live_rows = 0, live_files = 0;

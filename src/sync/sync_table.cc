@@ -18,6 +18,11 @@ namespace {
 // A refit that leads to another misfit on the same snapshot would be a bug; this ends it.
 constexpr int kRefitsMax = 3;
 
+bool IsShownAsSaid(const SyncOptions& options, const SurveyedTable& table) {
+  const auto& shown = table.state.presentation;
+  return shown.With(PresentationOf(options, table.layout.name)) == shown;
+}
+
 // What the landed rows are read back for.
 enum class FoldUse { kGoneKeys, kWhetherEqual, kChangedRows };
 
@@ -60,6 +65,7 @@ class TableRun {
   // A comparison that found nothing, of a table whose position stays.
   bool HasNothingToCommit() const {
     return is_compared_equal_ && !table_.has_lost_watermark &&
+           IsShownAsSaid(context_.options, table_) &&
            table_.status->current == table_.state.position &&
            table_.status->schema_version == table_.state.schema_version &&
            table_.state.source_identity == context_.source_identity;
@@ -342,6 +348,7 @@ Status TableRun::Commit() {
   commit.columns = rows_as_.columns;
   commit.key = rows_as_.key;
   commit.config = ConfigOf(context_.options, table_.layout.name);
+  commit.presentation = PresentationOf(context_.options, table_.layout.name);
   commit.retention_seconds = status.retention_seconds;
   commit.replaces_older_files = decision().replaces_older_files && is_loading();
   auto& summary = commit.summary;
@@ -357,6 +364,7 @@ Status TableRun::Commit() {
   summary.duration_ms = (context_.options.clock->MonotonicUs() - began_us_) / 1000;
   TRY(landing_.Commit(std::move(commit)));
   report_.files = landing_.state().last_run.files;
+  table_.state = landing_.state();
   return {};
 }
 
@@ -419,6 +427,7 @@ bool NeedsTurn(const SyncOptions& options, const SurveyedTable& table) {
   if (table.decision.action != Action::kNothing) return true;
   if (!state.pending.empty() || !state.remove.empty() || table.has_lost_watermark) return true;
   if (options.adopts_moved_source) return true;  // to note the source's new place
+  if (!IsShownAsSaid(options, table)) return true;
   return state.retention_seconds > 0 &&
          options.clock->NowUs() - state.landed_at_us > state.retention_seconds * 1'000'000 / 4;
 }

@@ -10,16 +10,6 @@
 namespace tidemark::sqlite {
 namespace {
 
-std::string Quote(std::string_view text, char quote) {
-  std::string quoted(1, quote);
-  for (char c : text) {
-    if (c == quote) quoted.push_back(quote);
-    quoted.push_back(c);
-  }
-  quoted.push_back(quote);
-  return quoted;
-}
-
 ErrorKind KindOf(int code) {
   switch (code & 0xff) {
     case SQLITE_BUSY:
@@ -111,9 +101,6 @@ int WaitWhileBusy(void* argument, int count) {
 }
 
 }  // namespace
-
-std::string QuoteIdentifier(std::string_view name) { return Quote(name, '"'); }
-std::string QuoteText(std::string_view text) { return Quote(text, '\''); }
 
 Error ErrorOf(sqlite3* db, int code) {
   std::string message = db ? sqlite3_errmsg(db) : sqlite3_errstr(code);

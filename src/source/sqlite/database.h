@@ -9,14 +9,9 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "model/sql_text.h"
 
 namespace tidemark::sqlite {
-
-// A name as SQL spells it: "…" with inner quotes doubled. The one place where identifiers are
-// quoted.
-std::string QuoteIdentifier(std::string_view name);
-// A text literal: '…' with inner quotes doubled. The text must not hold NUL.
-std::string QuoteText(std::string_view text);
 
 // What SQLite says went wrong, as one of our kinds: busy and locked are kUnavailable, not a
 // database and malformed kCorrupt, permissions kDenied, interrupt kCancelled.
