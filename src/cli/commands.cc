@@ -187,7 +187,7 @@ const std::vector<Command> kCommands = {
                   "tidemark verify shop.db --to landing --table orders --json",
                   "tidemark verify shop.db --to landing --sample 1%"}},
     {.name = "compact",
-     .operands = "DEST",
+     .operands = "DEST | -c FILE",
      .text = "fold landed changes into a new base (SCD 1 or 2)",
      .details =
          "For every table the rows as they are now are written to current/ in DEST; for tables of\n"
@@ -195,7 +195,7 @@ const std::vector<Command> kCommands = {
          "streamed, only what changed since is held. Later syncs fold over it. The database is "
          "not\n"
          "needed.",
-     .options = {&kTable, &kExclude, &kPrune, &kCompression, &kCompressionLevel, &kRowGroupRows,
+     .options = {&kConfig, &kTable, &kExclude, &kPrune, &kCompression, &kCompressionLevel, &kRowGroupRows,
                  &kMaxRowsPerFile, &kWorkers, &kMemory, &kTempDir, &kJson},
      .first_words = {},
      .examples = {"tidemark compact landing", "tidemark compact landing --table 'order*' --prune",

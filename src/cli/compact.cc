@@ -6,15 +6,14 @@ namespace tidemark::cli {
 
 int RunCompact(const Arguments& arguments) {
   StopOnSignal signals;
-  if (auto expected = arguments.ExpectOperands(1, 1); !expected)
-    return EndWith(OpenFailure{expected.error(), kWrongUsage}, signals);
-  auto options = SyncOptionsOf(arguments);
-  if (!options) return EndWith(OpenFailure{options.error(), kWrongUsage}, signals);
-  const auto& to = arguments.operands().front();
+  auto to = DestinationOf(arguments);
+  if (!to) return EndWith(Refusal{std::move(to.error()), kWrongUsage}, signals);
+  auto options = OptionsOfDestination(arguments);
+  if (!options) return EndWith(Refusal{std::move(options.error()), kWrongUsage}, signals);
   // Read-only first: a mistyped name must not become a folder.
-  auto store = OpenStore(to, {.is_read_only = true});
-  if (store) store = OpenStore(to, {});
-  if (!store) return EndWith(Opening(to, std::move(store.error())), signals);
+  auto store = OpenStore(*to, {.is_read_only = true});
+  if (store) store = OpenStore(*to, {});
+  if (!store) return EndWith(Opening(*to, std::move(store.error())), signals);
   options->stop = signals.token();
   auto progress = ProgressFor(arguments);
   options->progress = progress.get();

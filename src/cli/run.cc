@@ -230,6 +230,17 @@ Result<std::string> DestinationOf(const Arguments& arguments) {
               "storage: {ingest_pipeline: DEST}");
 }
 
+Result<SyncOptions> OptionsOfDestination(const Arguments& arguments) {
+  SyncOptions options;
+  if (arguments.Has("--config")) {
+    options = std::move(TRY(SetupOfFile(arguments)).databases.front().options);
+    // Names that belong to one database; the states of all have theirs.
+    options.catalog.clear();
+    options.catalog_schemas.clear();
+  }
+  return SyncOptionsOf(arguments, std::move(options));
+}
+
 // A disk that filled in mid-run is a failure like any other: it is no fault of how the run was
 // started.
 int ExitCodeOf(const SyncReport& report) {

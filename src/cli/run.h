@@ -29,6 +29,9 @@ std::expected<Opened, Refusal> OpenRun(const Arguments& arguments, Access access
 // Where a command that needs no source finds its destination: its operand, or the configuration.
 Result<std::string> DestinationOf(const Arguments& arguments);
 
+// The options of a command that needs no source, by the command line over the configuration.
+Result<SyncOptions> OptionsOfDestination(const Arguments& arguments);
+
 // The options of sync, plan and verify, over those of `options`. kInvalid.
 Result<SyncOptions> SyncOptionsOf(const Arguments& arguments, SyncOptions options = {});
 

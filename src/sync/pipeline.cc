@@ -172,7 +172,7 @@ Result<std::string> RunAttempt(const Attempt& attempt, SyncReport& report) {
     options.progress->Planned(static_cast<int>(work.size()), estimated_rows);
   RunTables(context, work);
   // The tables are landed whatever comes of the views.
-  if (auto written = WriteShared(store, survey); !written)
+  if (auto written = WriteShared(attempt.store, survey); !written)
     Log(LogLevel::kWarning, "the views of all tables could not be written; the next run will: " +
                                 written.error().message);
   for (auto& table : survey.tables) Merge(std::move(table.report), attempt.number, report);

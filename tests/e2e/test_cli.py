@@ -12,7 +12,7 @@ import time
 import pytest
 from conftest import ROOT, TIDEMARK, run
 
-COMMANDS = ["sync", "plan", "status", "verify", "track", "schema", "completion", "version", "help"]
+COMMANDS = ["sync", "plan", "status", "verify", "compact", "track", "schema", "completion", "version", "help"]
 RUN_MEMBERS = {"run_id", "started_at", "duration_seconds", "rows", "bytes", "failed", "tables"}
 TABLE_MEMBERS = {"database", "schema", "table", "status", "mode", "reason", "rows", "inserted", "updated", "deleted",
                  "version", "since_version", "bytes", "files", "duration_seconds", "error", "warnings"}
