@@ -278,3 +278,56 @@ def test_memory_follows_the_changes(place):
     assert views(place.dest, "SELECT count(*), sum(id) FROM t") == \
         [tuple(sqlite3.connect(place.path).execute("SELECT count(*), sum(id) FROM t").fetchone())]
     place.verify()
+
+
+def test_a_configuration_says_how_tables_are_shown(shop):
+    """scd_type, soft_delete and catalog names reach output.yaml, the views and compact; what is not said stays."""
+    shop.track()
+    file = shop.folder / "shop.yaml"
+    file.write_text(f"""
+connection: {{type: sqlite}}
+databases:
+  shop:
+    path: {shop.path}
+    uc_catalog: prod
+    schemas: {{main: {{uc_schema: gold, tables: {{t: {{scd_type: 2, soft_delete: true}}, log: full_incremental}}}}}}
+storage: {{ingest_pipeline: {shop.dest}}}
+""")
+    assert run("sync", "-c", file).code == 0
+    manifest = yaml.safe_load((shop.dest / "output.yaml").read_text())["databases"]["shop"]
+    assert manifest["uc_catalog_name"] == "prod" and manifest["main"]["uc_schema_name"] == "gold"
+    entry = manifest["main"]["t"]
+    assert entry["scd_type"] == 2 and entry["soft_delete"] is True and entry["primary_key"] == ["id"]
+    assert "scd_type" not in manifest["main"]["log"]
+    shop.sql("UPDATE t SET name = 'x' WHERE id = 1; DELETE FROM t WHERE id = 2")
+    shop.sync()  # without the configuration
+    done = run("compact", "-c", file, "--prune", "--json")
+    assert done.code == 0, done
+    assert {t["table"]: (t["scd_type"], t["soft_delete"], t["rows"]) for t in done.json()["tables"]} == \
+        {"t": (2, True, 101), "log": (1, False, 3)}
+    assert views(shop.dest, "SELECT name, __is_current, _is_deleted FROM t_history WHERE id < 3 ORDER BY ALL") == \
+        [("name 1", False, False), ("name 2", False, True), ("x", True, False)]
+    assert views(shop.dest, "SELECT id, name, _is_deleted FROM t_with_deleted WHERE id < 3 ORDER BY id") == \
+        [(1, "x", False), (2, "name 2", True)]
+    shop.verify()
+
+
+def test_unified_files_are_shown_and_compacted(shop):
+    """Rows that lie in JSON come out as they are, from views and from compact."""
+    shop.sql("CREATE TABLE v(id INTEGER PRIMARY KEY, b BLOB, d DATE, s DATETIME, f BOOLEAN, \"a/b~c\" TEXT, r REAL);"
+             "INSERT INTO v VALUES(1, x'00ff', '2024-02-29', '2024-02-29 10:11:12', 1, 'q\"', 0.1),"
+             "(9007199254740993, NULL, NULL, NULL, NULL, NULL, NULL)")
+    shop.track()
+    shop.sync("--format", "unified")
+    shop.sql("UPDATE v SET f = 0 WHERE id = 1; DELETE FROM t WHERE id = 5")
+    shop.sync("--format", "unified")
+    before = {table: ordered(views(shop.dest, f"SELECT * FROM {table}")) for table in ("t", "log", "v")}
+    assert before["t"] == source(shop.path, "t") and before["log"] == source(shop.path, "log")
+    past = history(shop, "v")
+    assert len(past) == 3
+    compact(shop.dest)
+    for table, rows in before.items():
+        assert ordered(compacted(shop.dest, table)) == rows
+        assert ordered(views(shop.dest, f"SELECT * FROM {table}")) == rows
+    assert history(shop, "v") == past
+    shop.verify("--format", "unified")
