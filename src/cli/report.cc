@@ -149,7 +149,8 @@ void PrintProblems(const VerifyReport& report) {
 }
 
 void PrintProblems(const CompactReport& report) {
-  for (const auto& table : report.tables) PrintProblems(table.name, table.error, {});
+  for (const auto& table : report.tables)
+    if (table.error) PrintError(*table.error);
 }
 
 std::string SyncTable(const SyncReport& report, ShowsIdle shows_idle) {
