@@ -37,6 +37,10 @@ struct LandingCommit {
   std::int64_t schema_version = 0;
   std::vector<Column> columns;
   std::vector<std::string> key;
+  // As in LandedState. Forgotten when older files go.
+  std::int64_t last_field_id = 0;
+  std::vector<Column> dropped;
+  std::vector<FormerName> former_names;
   LandedConfig config;
   Presentation presentation;  // as far as it is said
   std::int64_t retention_seconds = 0;
