@@ -195,8 +195,8 @@ const std::vector<Command> kCommands = {
          "streamed, only what changed since is held. Later syncs fold over it. The database is "
          "not\n"
          "needed.",
-     .options = {&kConfig, &kTable, &kExclude, &kPrune, &kCompression, &kCompressionLevel, &kRowGroupRows,
-                 &kMaxRowsPerFile, &kWorkers, &kMemory, &kTempDir, &kJson},
+     .options = {&kConfig, &kTable, &kExclude, &kPrune, &kCompression, &kCompressionLevel,
+                 &kRowGroupRows, &kMaxRowsPerFile, &kWorkers, &kMemory, &kTempDir, &kJson},
      .first_words = {},
      .examples = {"tidemark compact landing", "tidemark compact landing --table 'order*' --prune",
                   "tidemark compact landing --json"}},

@@ -16,16 +16,11 @@ namespace tidemark::cli {
 namespace {
 
 constexpr std::pair<std::string_view, int (*)(const Arguments&)> kCommands[] = {
-    {"sync", RunSync},
-    {"plan", RunPlan},
-    {"status", RunStatus},
-    {"verify", RunVerify},
-    {"compact", RunCompact},
-    {"schema", RunSchema},
-    {"track", RunTrack},
-    {"completion", RunCompletion},
-    {"version", RunVersion},
-    {"help", RunHelp},
+    {"sync", RunSync},       {"plan", RunPlan},
+    {"status", RunStatus},   {"verify", RunVerify},
+    {"compact", RunCompact}, {"schema", RunSchema},
+    {"track", RunTrack},     {"completion", RunCompletion},
+    {"version", RunVersion}, {"help", RunHelp},
 };
 
 constexpr std::string_view kJsonLog[] = {"--log-format", "json"};

@@ -64,9 +64,8 @@ Result<std::vector<LandedFile>> ListLive(ObjectStore& store, const TableLayout& 
       auto timestamp_us = FileTimestamp(object.key);
       if (object.key.ends_with(".parquet") && IsLive(timestamp_us, state) &&
           !removed.contains(object.key))
-        files.push_back({.key = object.key,
-                         .timestamp_us = timestamp_us,
-                         .size_bytes = object.size_bytes});
+        files.push_back(
+            {.key = object.key, .timestamp_us = timestamp_us, .size_bytes = object.size_bytes});
     }
     if (std::ssize(page) < kListLimit) break;
     after = page.back().key;

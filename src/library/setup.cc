@@ -58,10 +58,11 @@ Result<std::string> SqlitePath(const config::Config& config, const config::Datab
     return (std::filesystem::path(path) / (database.name + ".db")).string();
   auto shares = [&](const auto& other) { return other.path.empty(); };
   if (std::ranges::count_if(config.databases, shares) > 1)
-    return Fail(ErrorKind::kInvalid,
-                fmt::format("{}: connection.path \"{}\" is no folder, and several databases take it",
-                            of, path),
-                "name the folder that holds <database>.db, or give each database a path");
+    return Fail(
+        ErrorKind::kInvalid,
+        fmt::format("{}: connection.path \"{}\" is no folder, and several databases take it", of,
+                    path),
+        "name the folder that holds <database>.db, or give each database a path");
   return path;
 }
 
