@@ -84,7 +84,7 @@ TEST(Arguments, RefusalsNameTheWordAndWhatIsAllowed) {
   EXPECT_THAT(Refused({"sync", "x", "--to"}).message, HasSubstr("--to"));
   EXPECT_THAT(Refused({"sync", "x", "--to", ""}).message, HasSubstr("--to is empty"));
   EXPECT_THAT(Refused({}).hint, HasSubstr("sync, plan"));
-  EXPECT_THAT(Refused({"compact", "x"}).message, HasSubstr("\"compact\""));
+  EXPECT_THAT(Refused({"export", "x"}).message, HasSubstr("\"export\""));
 }
 
 TEST(Arguments, NumbersSizesAndTimes) {
