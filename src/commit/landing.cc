@@ -181,6 +181,9 @@ LandedState Landing::Committed(const LandingCommit& commit) const {
   next.schema_version = commit.schema_version;
   next.columns = commit.columns;
   next.key = commit.key;
+  next.last_field_id = commit.last_field_id;
+  next.dropped = commit.dropped;
+  next.former_names = commit.former_names;
   next.config = commit.config;
   next.retention_seconds = commit.retention_seconds;
   next.landed_at_us = clock_->NowUs();
@@ -196,6 +199,8 @@ LandedState Landing::Committed(const LandingCommit& commit) const {
   run.finished_us = next.landed_at_us;
   if (commit.replaces_older_files) {
     next.base_timestamp_us = first_timestamp_us_;
+    next.dropped.clear();
+    next.former_names.clear();
     next.live_files = next.live_rows = 0;
   }
   next.live_files += std::ssize(next.pending);

@@ -34,6 +34,10 @@ struct LandingCommit {
   std::int64_t schema_version = 0;
   std::vector<Column> columns;
   std::vector<std::string> key;
+  // As in LandedState. Forgotten when older files go.
+  std::int64_t last_field_id = 0;
+  std::vector<Column> dropped;
+  std::vector<FormerName> former_names;
   LandedConfig config;
   std::int64_t retention_seconds = 0;
   bool replaces_older_files = false;  // this run's files are the table; all older ones are removed

@@ -2,6 +2,8 @@
 
 #include <arrow/type.h>
 
+#include <algorithm>
+
 #include "commit/json_fields.h"
 
 namespace tidemark {
@@ -31,6 +33,7 @@ Json ColumnsJson(const std::vector<Column>& columns) {
                  {"type", column.type ? TypeName(*column.type) : ""},
                  {"source_type", TextJson(column.source_type)}};
     if (column.id) json["id"] = *column.id;
+    if (column.field_id > 0) json["field_id"] = column.field_id;
     if (!column.storage_class_of.empty())
       json["storage_class_of"] = TextJson(column.storage_class_of);
     array.push_back(std::move(json));
@@ -98,9 +101,39 @@ Status ReadColumn(const Json& json, Column& column) {
   if (json.is_object() && json.contains("id")) fields.Read("id", column.id);
   if (json.is_object() && json.contains("storage_class_of"))
     fields.Read("storage_class_of", column.storage_class_of);
+  if (json.is_object() && json.contains("field_id")) fields.Read("field_id", column.field_id);
   TRY(fields.Done());
   if (!type.empty()) column.type = TRY(TypeFromName(type));
   return {};
+}
+
+// What came with columns that come and go, absent from states before that.
+Json FormerNamesJson(const std::vector<FormerName>& names) {
+  Json array = Json::array();
+  for (const auto& former : names)
+    array.push_back({{"field_id", former.field_id},
+                     {"name", TextJson(former.name)},
+                     {"until_us", former.until_us}});
+  return array;
+}
+
+Status ReadFormerName(const Json& json, FormerName& former) {
+  Fields fields(json);
+  fields.Read("field_id", former.field_id);
+  fields.Read("name", former.name);
+  fields.Read("until_us", former.until_us);
+  return fields.Done();
+}
+
+void ReadEvolution(const Json& json, Fields& fields, LandedState& state) {
+  if (json.contains("last_field_id")) fields.Read("last_field_id", state.last_field_id);
+  if (json.contains("dropped"))
+    fields.ReadEach("dropped",
+                    [&](const Json& j) { return ReadColumn(j, state.dropped.emplace_back()); });
+  if (json.contains("former_names"))
+    fields.ReadEach("former_names", [&](const Json& j) {
+      return ReadFormerName(j, state.former_names.emplace_back());
+    });
 }
 
 Status ReadSealed(const Json& json, SealedObject& object) {
@@ -185,6 +218,7 @@ Status ReadState(const Json& json, LandedState& state) {
   fields.ReadEach("columns",
                   [&](const Json& j) { return ReadColumn(j, state.columns.emplace_back()); });
   fields.Read("key", state.key);
+  if (json.is_object()) ReadEvolution(json, fields, state);
   fields.ReadObject("config", [&](const Json& j) { return ReadConfig(j, state.config); });
   fields.Read("base_timestamp_us", state.base_timestamp_us);
   fields.Read("retention_seconds", state.retention_seconds);
@@ -218,6 +252,9 @@ std::string Serialize(const LandedState& state) {
                {"schema_version", state.schema_version},
                {"columns", ColumnsJson(state.columns)},
                {"key", TextsJson(state.key)},
+               {"last_field_id", state.last_field_id},
+               {"dropped", ColumnsJson(state.dropped)},
+               {"former_names", FormerNamesJson(state.former_names)},
                {"config", ConfigJson(state.config)},
                {"base_timestamp_us", state.base_timestamp_us},
                {"retention_seconds", state.retention_seconds},
@@ -252,6 +289,23 @@ Result<LandedState> ParseState(std::string_view text) {
   LandedState state;
   if (auto done = ReadState(*json, state); !done) return corrupt(done.error());
   return state;
+}
+
+std::optional<std::string> NameInFiles(const LandedState& state, const Column& column,
+                                       std::int64_t timestamp_us) {
+  std::optional<std::string> name = column.name;
+  std::int64_t until_us = 0;
+  for (const auto& former : state.former_names) {
+    if (timestamp_us >= former.until_us) continue;
+    if (former.field_id == column.field_id) {
+      // Of several the one that it lost first.
+      if (until_us == 0 || former.until_us < until_us) name = former.name;
+      until_us = until_us == 0 ? former.until_us : std::min(until_us, former.until_us);
+    } else if (until_us == 0 && former.name == column.name) {
+      name.reset();
+    }
+  }
+  return name;
 }
 
 }  // namespace tidemark

@@ -52,6 +52,14 @@ struct UnfinishedLoad {
   std::int64_t rows = 0;             // in `sealed`
 };
 
+// Files older than `until_us` have the column `field_id` under this name, not its present one.
+struct FormerName {
+  std::int64_t field_id = 0;
+  std::string name;
+  std::int64_t until_us = 0;  // the timestamp of the first files that have the next name
+  bool operator==(const FormerName&) const = default;
+};
+
 // What is known of one table at its destination. One small object, replaced only under the etag it
 // was read with: that replacement is the commit, the lock and the fence.
 struct LandedState {
@@ -66,6 +74,9 @@ struct LandedState {
   std::int64_t schema_version = 0;  // TableStatus::schema_version of what was landed
   std::vector<Column> columns;      // of the files; types never narrow
   std::vector<std::string> key;
+  std::int64_t last_field_id = 0;        // of all that were given out; none is given out again
+  std::vector<Column> dropped;           // in older files only: dropped, renamed, not chosen
+  std::vector<FormerName> former_names;  // of renamed columns whose rows were not landed again
   LandedConfig config;
   std::int64_t base_timestamp_us = 0;  // files below this are not part of the table any more
   std::int64_t retention_seconds = 0;
@@ -80,6 +91,11 @@ struct LandedState {
 // JSON with a format version; types by Arrow's names. kCorrupt names what does not fit.
 std::string Serialize(const LandedState& state);
 Result<LandedState> ParseState(std::string_view text);
+
+// The name of a table's column in files of that timestamp; nothing: they do not have it, whatever
+// stands there under its name.
+std::optional<std::string> NameInFiles(const LandedState& state, const Column& column,
+                                       std::int64_t timestamp_us);
 
 // Arrow types as states and schema histories spell them: int64, double, bool, utf8, binary, date32,
 // timestamp[us], ...

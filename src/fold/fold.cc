@@ -21,6 +21,8 @@ constexpr std::int64_t kMemoryBytesMin = 256 << 10;
 constexpr std::int64_t kPartitionsMin = 16, kPartitionsMax = 256;
 constexpr std::int64_t kTableBytesPerRow = 96;
 constexpr std::int64_t kOutputRowsMax = 16'384;
+// Of a column that a file does not have: no text that SQL could spell as a name.
+const std::string kNoName("\0", 1);
 
 // Who may use how much of the budget. Reading and adding do not overlap, nor adding and comparing;
 // the sum of what does overlap is the whole.
@@ -68,7 +70,8 @@ class Output {
 class PartitionedFold final : public Fold {
  public:
   PartitionedFold(const Table& table, bool keeps_rows, FoldOptions options)
-      : schema_(RowSchema(table)),
+      : columns_(table.columns),
+        schema_(RowSchema(table)),
         keeps_rows_(keeps_rows),
         options_(std::move(options)),
         shares_(Shares::Of(options_.memory_bytes)),
@@ -107,6 +110,7 @@ class PartitionedFold final : public Fold {
     return std::span(order_).first(static_cast<std::size_t>(key_columns_));
   }
 
+  const std::vector<Column> columns_;
   const std::shared_ptr<arrow::Schema> schema_;
   const bool keeps_rows_;
   const FoldOptions options_;
@@ -218,7 +222,10 @@ Status PartitionedFold::CheckLandedColumns(const LandedReader& reader,
 Status PartitionedFold::AddLanded(ObjectStore& store, const LandedFile& file,
                                   const LandedState& state, std::uint32_t rank) {
   std::vector<std::string> names;
-  for (int column : order_) names.push_back(schema_->field(column)->name());
+  for (int column : order_)
+    names.push_back(
+        NameInFiles(state, columns_[static_cast<std::size_t>(column)], file.timestamp_us)
+            .value_or(kNoName));
   auto reader = TRY(LandedReader::Open(store, file, state, names, shares_.reading / 2));
   TRY(CheckLandedColumns(*reader, file));
   RowEncoder encoder;

@@ -21,8 +21,14 @@ class UnifiedRows final : public LandedReader {
                std::int64_t memory_bytes) {
     std::vector<JsonRows::Member> members;
     for (const auto& name : columns) {
-      auto column = std::ranges::find(state.columns, name, &Column::name);
-      bool is_there = column != state.columns.end();
+      // A renamed column has a name in older files that is none of the table's any more.
+      const auto* columns_then = &state.columns;
+      auto column = std::ranges::find(*columns_then, name, &Column::name);
+      if (column == columns_then->end()) {
+        columns_then = &state.dropped;
+        column = std::ranges::find(*columns_then, name, &Column::name);
+      }
+      bool is_there = column != columns_then->end();
       positions_.push_back(is_there ? static_cast<int>(members.size()) : -1);
       bool is_key = std::ranges::find(state.key, name) != state.key.end();
       if (is_there) members.push_back({name, column->type, is_key});

@@ -29,6 +29,9 @@ struct Column {
   // Set: not a column of the table but the storage class ("integer", "real", "text", "blob") of the
   // value in the column named here, which stands just before (reference: widened columns).
   std::string storage_class_of;
+  std::int64_t field_id = 0;  // in Parquet files, for as long as there is the column; 0: none yet
+  // It has no default and is not computed: added to a table, it is NULL in the rows that are there.
+  bool starts_null = false;
 
   // Whether it holds the storage classes of `values`. A column may have no name at all.
   bool IsClassOf(const Column& values) const {
@@ -70,6 +73,9 @@ std::shared_ptr<arrow::Schema> RowSchema(const Table& table);
 inline constexpr const char* kVersionColumn = "SYS_CHANGE_VERSION";                   // int64
 inline constexpr const char* kCreationVersionColumn = "SYS_CHANGE_CREATION_VERSION";  // int64
 inline constexpr const char* kOperationColumn = "SYS_CHANGE_OPERATION";  // utf8: I U D; L: load
+
+// Parquet's field ids: the three have the first ones, a table's own columns those after.
+inline constexpr std::int64_t kLastLeadFieldId = 3;
 
 // The schema of change batches and of per_table files: the three, then the table's columns.
 std::shared_ptr<arrow::Schema> ChangeSchema(const Table& table);

@@ -15,13 +15,13 @@ Decision Load(Reason reason, Table table, bool is_first) {
 }
 
 // Types of the key's columns; what was landed under other ones cannot be compared with new rows.
-bool HasSameKeyTypes(const Table& table, const LandedState& state) {
+bool HasSameKeyTypes(const Table& table, const std::vector<Column>& landed) {
   auto type_in = [](const std::vector<Column>& columns, const std::string& name) {
     auto it = std::ranges::find(columns, name, &Column::name);
     return it == columns.end() ? std::string() : TypeName(*it->type);
   };
   return std::ranges::all_of(table.key, [&](const std::string& name) {
-    return type_in(table.columns, name) == type_in(state.columns, name);
+    return type_in(table.columns, name) == type_in(landed, name);
   });
 }
 
@@ -78,27 +78,139 @@ std::string WhyStartOver(const UnfinishedLoad& load, const TableStatus& status,
   return {};
 }
 
-Table WithLandedTypes(const Table& table, const LandedState& state) {
+Table WithLandedTypes(const Table& table, const std::vector<Column>& landed_columns) {
   Table typed = table;
   typed.columns.clear();
   for (const auto& column : table.columns) {
-    auto landed = std::ranges::find(state.columns, column.name, &Column::name);
-    if (landed == state.columns.end() || landed->source_type != column.source_type ||
-        !landed->storage_class_of.empty()) {
-      typed.columns.push_back(column);
-      continue;
-    }
     typed.columns.push_back(column);
+    auto landed = std::ranges::find(landed_columns, column.name, &Column::name);
+    if (landed == landed_columns.end()) continue;
+    typed.columns.back().field_id = landed->field_id;
+    if (landed->source_type != column.source_type || !landed->storage_class_of.empty()) continue;
     typed.columns.back().type = landed->type;
     auto next = std::next(landed);
-    if (next != state.columns.end() && next->IsClassOf(column)) typed.columns.push_back(*next);
+    if (next != landed_columns.end() && next->IsClassOf(column)) typed.columns.push_back(*next);
   }
   return typed;
 }
 
-Decision Decide(Mode mode, const LandedState& state, const TableStatus& status,
-                const LandedConfig& config) {
-  if (auto refusal = Refusal(mode, state, status)) {
+namespace {
+
+// One table's case, with what several rules ask for.
+class Case {
+ public:
+  Case(const LandedState& state, const TableStatus& status, const DecisionSettings& settings)
+      : state_(state), status_(status), settings_(settings), evolution_(Evolve(state, status)) {
+    auto landed = PresentColumns(state, evolution_);
+    table_ = WithLandedTypes(status.table, landed);
+    // A key that could not serve (NULLs, several classes) was dropped when the table was landed.
+    is_key_dropped_ = is_same_schema() && state.key.empty() && !table_.key.empty();
+    if (is_key_dropped_) table_.key.clear();
+    auto key = state.key;
+    for (auto& name : key) name = evolution_.NameNow(name);
+    is_other_key_ = key != table_.key || !HasSameKeyTypes(table_, landed);
+    // Readers tell rows apart by the key's names.
+    is_key_renamed_ = key != state.key && !FollowsRenames();
+    is_mixed_ = !MixedColumns(state, table_).empty();
+  }
+
+  Decision Decide() const {
+    if (is_other_key_) return Load(Reason::kKeyChanged);
+    if (state_.config != settings_.config) return LoadOtherwise();
+    if (settings_.mode == Mode::kFull) return Load(Reason::kModeFull);
+    // Renames were followed by views, and are no more: plain names must tell again.
+    if (!state_.former_names.empty() && settings_.on_rename == OnRename::kBackfill)
+      return Load(Reason::kConfigChanged);
+
+    bool is_tracked = status_.min_valid_version.has_value() && !is_key_dropped_;
+    // Its tracking vanished with the table it was made for.
+    if (!is_tracked && !is_key_dropped_ && status_.history == History::kRecreated)
+      return Load(Reason::kRecreated);
+    bool can_follow = is_tracked && !state_.position.incarnation.empty();
+    if (can_follow)
+      if (auto reason = BrokenHistory(state_, status_)) return Load(*reason);
+    if (is_mixed_ || (!evolution_.renamed.empty() && !FollowsRenames()))
+      return Load(Reason::kSchemaChanged);
+    if (!can_follow)
+      return Compare(evolution_.any() ? Reason::kSchemaChanged : Reason::kNoTracking);
+    if (IsTouched())
+      return AreOldRowsKnown() ? Plain(Action::kChanges, Reason::kSchemaChanged)
+                               : Compare(Reason::kSchemaChanged);
+    if (status_.current == state_.position) return Plain(Action::kNothing, Reason::kNoChanges);
+    return Plain(Action::kChanges, Reason::kChanges);
+  }
+
+ private:
+  bool is_same_schema() const { return state_.fingerprint == status_.table.fingerprint; }
+
+  // Columns landed before there were field ids cannot be followed by them.
+  bool FollowsRenames() const {
+    return settings_.on_rename == OnRename::kViews &&
+           std::ranges::all_of(evolution_.renamed, [&](const auto& names) {
+             auto landed = std::ranges::find(state_.columns, names.first, &Column::name);
+             return landed != state_.columns.end() && landed->field_id > 0;
+           });
+  }
+
+  // DROP COLUMN and ADD COLUMN change rows without a trigger, and may leave the same definition:
+  // then only the rows themselves can tell.
+  bool IsTouched() const {
+    return evolution_.any() || !is_same_schema() || status_.schema_version != state_.schema_version;
+  }
+
+  // No row can have other values than those that are landed: what was added is NULL in all of them.
+  // Older files may have a column of that name, which plain readers would take for it.
+  bool AreOldRowsKnown() const {
+    return evolution_.any() && evolution_.is_certain &&
+           std::ranges::all_of(evolution_.added, [&](const Column& column) {
+             auto is_older = std::ranges::find(state_.dropped, column.name, &Column::name);
+             return column.starts_null && is_older == state_.dropped.end();
+           });
+  }
+
+  Decision Plain(Action action, Reason reason) const {
+    Decision decision{.action = action, .reason = reason, .table = table_};
+    decision.evolution = evolution_;
+    return decision;
+  }
+
+  Decision Compare(Reason reason) const {
+    bool has_key = !table_.key.empty();
+    auto decision = Plain(has_key ? Action::kCompare : Action::kCompareOrLoad, reason);
+    decision.replaces_older_files = !has_key;
+    return decision;
+  }
+
+  Decision Load(Reason reason) const {
+    auto decision = tidemark::Load(reason, table_, /*is_first=*/false);
+    decision.evolution = evolution_;
+    if (is_other_key_ || is_key_renamed_) decision.lands_deletes = false;
+    if (is_other_key_ || is_key_renamed_ || is_mixed_) decision.replaces_older_files = true;
+    return decision;
+  }
+
+  Decision LoadOtherwise() const {
+    auto decision = Load(Reason::kConfigChanged);
+    // Plain values and hashes do not mix, and the plain ones must not stay.
+    if (state_.config.hashing != settings_.config.hashing) decision.replaces_older_files = true;
+    // One table's files are all of one format: no reader understands both at once.
+    decision.replaces_older_files |= state_.config.format != settings_.config.format;
+    return decision;
+  }
+
+  const LandedState& state_;
+  const TableStatus& status_;
+  const DecisionSettings& settings_;
+  const Evolution evolution_;
+  Table table_;
+  bool is_key_dropped_ = false, is_other_key_ = false, is_key_renamed_ = false, is_mixed_ = false;
+};
+
+}  // namespace
+
+Decision Decide(const LandedState& state, const TableStatus& status,
+                const DecisionSettings& settings) {
+  if (auto refusal = Refusal(settings.mode, state, status)) {
     Decision failed{.table = status.table};
     failed.error = std::move(refusal);
     return failed;
@@ -106,63 +218,12 @@ Decision Decide(Mode mode, const LandedState& state, const TableStatus& status,
   if (!state.is_loaded) {
     auto first = Load(Reason::kFirstLoad, status.table, /*is_first=*/true);
     if (!state.load) return first;
-    first.starts_over_because = WhyStartOver(*state.load, status, config);
+    first.starts_over_because = WhyStartOver(*state.load, status, settings.config);
     first.goes_on = first.starts_over_because.empty();
-    if (first.goes_on) {
-      LandedState as_begun;
-      as_begun.columns = state.load->columns;
-      first.table = WithLandedTypes(status.table, as_begun);
-    }
+    if (first.goes_on) first.table = WithLandedTypes(status.table, state.load->columns);
     return first;
   }
-
-  bool is_same_schema = state.fingerprint == status.table.fingerprint;
-  auto table = is_same_schema ? WithLandedTypes(status.table, state) : status.table;
-  // A key that could not serve (NULLs, several classes) was dropped when the table was landed.
-  bool is_key_dropped = is_same_schema && state.key.empty() && !table.key.empty();
-  if (is_key_dropped) table.key.clear();
-
-  bool is_other_key = state.key != table.key || !HasSameKeyTypes(table, state);
-  auto load = [&](Reason reason) {
-    auto decision = Load(reason, table, /*is_first=*/false);
-    if (is_other_key) {
-      decision.lands_deletes = false;
-      decision.replaces_older_files = true;
-    }
-    return decision;
-  };
-  if (is_other_key) return load(Reason::kKeyChanged);
-  if (state.config != config) {
-    auto decision = load(Reason::kConfigChanged);
-    // Plain values and hashes do not mix, and the plain ones must not stay.
-    if (state.config.hashing != config.hashing) decision.replaces_older_files = true;
-    // One table's files are all of one format: no reader understands both at once.
-    decision.replaces_older_files |= state.config.format != config.format;
-    return decision;
-  }
-  if (mode == Mode::kFull) return load(Reason::kModeFull);
-  if (!is_same_schema) return load(Reason::kSchemaChanged);
-
-  bool is_tracked = status.min_valid_version.has_value() && !is_key_dropped;
-  // Its tracking vanished with the table it was made for.
-  if (!is_tracked && !is_key_dropped && status.history == History::kRecreated)
-    return load(Reason::kRecreated);
-  if (!is_tracked || state.position.incarnation.empty()) {
-    bool has_key = !table.key.empty();
-    return {.action = has_key ? Action::kCompare : Action::kCompareOrLoad,
-            .reason = Reason::kNoTracking,
-            .table = std::move(table),
-            .replaces_older_files = !has_key};
-  }
-  if (auto reason = BrokenHistory(state, status)) return load(*reason);
-  // DROP COLUMN and ADD COLUMN change rows without a trigger, and may leave the same definition:
-  // then only the rows themselves can tell.
-  if (status.schema_version != state.schema_version)
-    return {
-        .action = Action::kCompare, .reason = Reason::kSchemaChanged, .table = std::move(table)};
-  if (status.current == state.position)
-    return {.action = Action::kNothing, .reason = Reason::kNoChanges, .table = std::move(table)};
-  return {.action = Action::kChanges, .reason = Reason::kChanges, .table = std::move(table)};
+  return Case(state, status, settings).Decide();
 }
 
 }  // namespace tidemark

@@ -4,6 +4,7 @@
 
 #include "commit/state.h"
 #include "source/source.h"
+#include "sync/evolution.h"
 #include "sync/sync.h"
 
 namespace tidemark {
@@ -23,23 +24,32 @@ struct Decision {
   Table table;                        // with the column types to read as
   bool lands_deletes = false;         // of keys that were landed and are gone
   bool replaces_older_files = false;  // this run's files are the table
+  Evolution evolution;                // of its columns since they were landed
   // A first load that an earlier run left unfinished: go on with it, or why that cannot be.
   bool goes_on = false;
   std::string starts_over_because;
   std::optional<Error> error;  // set: the table fails with it
 };
 
-// The table of cases of design.md section 6 and rules.md 3-6; pure. `state`: what is landed.
-Decision Decide(Mode mode, const LandedState& state, const TableStatus& status,
-                const LandedConfig& config);
+// What a configuration says of a table, as far as it decides.
+struct DecisionSettings {
+  Mode mode = Mode::kFullIncremental;
+  LandedConfig config;
+  OnRename on_rename = OnRename::kBackfill;
+};
 
 // Why a load that an earlier run left unfinished cannot be gone on with; empty: it can. `status`
 // must have been asked for with the load's newest position.
 std::string WhyStartOver(const UnfinishedLoad& load, const TableStatus& status,
                          const LandedConfig& config);
 
-// `table` as the source promises it, with the types of what is landed where the same column of the
-// same declared type is wider there: types never narrow.
-Table WithLandedTypes(const Table& table, const LandedState& state);
+// The table of cases of design.md section 6 and rules.md 3-6; pure. `state`: what is landed.
+Decision Decide(const LandedState& state, const TableStatus& status,
+                const DecisionSettings& settings);
+
+// `table` as the source promises it, with the types and field ids of what is landed where the same
+// column of the same declared type is wider there: types never narrow. `landed`: columns of a
+// state, under their present names.
+Table WithLandedTypes(const Table& table, const std::vector<Column>& landed);
 
 }  // namespace tidemark

@@ -203,7 +203,10 @@ Status DecideTable(Snapshot& snapshot, const SyncOptions& options,
                               " is left out: " + table.status->unsupported_because);
     return {};
   }
-  table.decision = Decide(options.ModeOf(table.layout.name), table.state, *table.status, config);
+  table.decision = Decide(table.state, *table.status,
+                          {.mode = options.ModeOf(table.layout.name),
+                           .config = config,
+                           .on_rename = options.SettingsOf(table.layout.name).on_rename});
   if (table.decision.error) return fail(*table.decision.error);
   const auto& decision = table.decision;
   report.reason = decision.reason;

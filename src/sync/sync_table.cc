@@ -30,7 +30,9 @@ class TableRun {
         report_(table.report),
         landing_(std::move(landing)),
         rows_as_(table.decision.table),
-        began_us_(began_us) {}
+        began_us_(began_us) {
+    NoteColumns();
+  }
 
   Status Run() {
     auto done = ReadWidening();
@@ -62,6 +64,7 @@ class TableRun {
     return is_compared_equal_ && !table_.has_lost_watermark &&
            table_.status->current == table_.state.position &&
            table_.status->schema_version == table_.state.schema_version &&
+           table_.status->table.fingerprint == table_.state.fingerprint &&
            table_.state.source_identity == context_.source_identity;
   }
 
@@ -76,13 +79,18 @@ class TableRun {
       case Action::kCompare:
         return Compare();
       case Action::kCompareOrLoad:
-        return TRY(IsAsLanded()) ? Status() : Load();
+        return TRY(IsAsLanded()) ? LandNames() : Load();
     }
     return {};
   }
 
   TableFiles NewFiles(bool is_one_lane);
   std::int64_t NextVersion() const;
+  void NoteColumns();
+  bool HasNewNames() const {
+    return !decision().evolution.added.empty() || !decision().evolution.renamed.empty();
+  }
+  Status LandNames();
   Status Load();
   bool KeepsSlices(std::size_t slices) const;
   Result<std::vector<Slice>> BeginLoad();
@@ -105,7 +113,8 @@ class TableRun {
   SurveyedTable& table_;
   TableReport& report_;
   Landing landing_;
-  Table rows_as_;  // grows wider when values do not fit
+  Table rows_as_;       // grows wider when values do not fit
+  LandedState landed_;  // what is landed, under the names and with the field ids of rows_as_
   std::int64_t began_us_;
   bool is_compared_equal_ = false;
 };
@@ -134,16 +143,29 @@ TableFiles TableRun::NewFiles(bool is_one_lane) {
 }
 
 Result<std::unique_ptr<Fold>> TableRun::OpenFold(FoldUse use) {
-  auto fold = TRY(Fold::Open(context_.store, table_.layout, landing_.state(), rows_as_,
-                             use == FoldUse::kChangedRows,
-                             {.memory_bytes = context_.fold_memory_bytes,
-                              .temp_dir = context_.temp_dir,
-                              .stop = context_.options.stop,
-                              .compares_rows = use != FoldUse::kGoneKeys}));
+  auto fold =
+      TRY(Fold::Open(context_.store, table_.layout, landed_, rows_as_, use == FoldUse::kChangedRows,
+                     {.memory_bytes = context_.fold_memory_bytes,
+                      .temp_dir = context_.temp_dir,
+                      .stop = context_.options.stop,
+                      .compares_rows = use != FoldUse::kGoneKeys}));
   for (const auto& file : fold->missing_files())
     report_.warnings.push_back("landed file " + file +
                                " is gone; --mode full lands its rows again");
   return fold;
+}
+
+void TableRun::NoteColumns() {
+  bool follows = context_.options.SettingsOf(table_.layout.name).on_rename == OnRename::kViews;
+  landed_ = Evolved(landing_.state(), decision().evolution, rows_as_,
+                    follows ? landing_.timestamp_us() : 0);
+}
+
+// A file without rows: readers that look at all files must find the columns of the table.
+Status TableRun::LandNames() {
+  if (!HasNewNames()) return {};
+  auto files = NewFiles(/*is_one_lane=*/true);
+  return LaneFiles(files).Finish(/*opens_one=*/true);
 }
 
 // Only changes since its fence make a load exact that was read from two snapshots. A reload has to
@@ -250,7 +272,7 @@ Status TableRun::LandChanges(std::int64_t since_version) {
     TRY(CountChanges(*batch));
     TRY(lane.Write(batch));
   }
-  return lane.Finish();
+  return lane.Finish(/*opens_one=*/HasNewNames() && report_.rows == 0);
 }
 
 Status TableRun::Compare() {
@@ -270,7 +292,7 @@ Status TableRun::Compare() {
   TRY(fold->Differences({.inserted = land('I', report_.inserted),
                          .updated = land('U', report_.updated),
                          .deleted = land('D', report_.deleted)}));
-  TRY(lane.Finish());
+  TRY(lane.Finish(/*opens_one=*/HasNewNames() && report_.rows == 0));
   if (report_.rows == 0) FoundEqual();
   return {};
 }
@@ -319,6 +341,7 @@ Status TableRun::Widen(const Error& misfit) {
     return type(wider) != type(rows_as_);
   });
   rows_as_ = std::move(wider);
+  NoteColumns();
   decision.action = Action::kLoad;
   decision.goes_on = false;
   report_.is_incremental = false;
@@ -341,6 +364,11 @@ Status TableRun::Commit() {
   commit.schema_version = status.schema_version;
   commit.columns = rows_as_.columns;
   commit.key = rows_as_.key;
+  commit.last_field_id = landed_.last_field_id;
+  commit.dropped = landed_.dropped;
+  bool follows = context_.options.SettingsOf(table_.layout.name).on_rename == OnRename::kViews;
+  // A load has all rows under their present names.
+  if (follows || !is_loading()) commit.former_names = landed_.former_names;
   commit.config = ConfigOf(context_.options, table_.layout.name);
   commit.retention_seconds = status.retention_seconds;
   commit.replaces_older_files = decision().replaces_older_files && is_loading();
@@ -441,7 +469,8 @@ void SyncTable(const RunContext& context, SurveyedTable& table) {
   if (progress) progress->Began(table.layout.name, table.decision.table.estimated_rows);
   auto done = CatchAll([&] { return Run(context, table, began_us); });
   report.duration_us = clock.MonotonicUs() - began_us;
-  if (done && report.rows == 0 && report.is_incremental) report.reason = Reason::kNoChanges;
+  if (done && report.rows == 0 && report.is_incremental && !table.decision.evolution.any())
+    report.reason = Reason::kNoChanges;
   if (!done) {
     // Another run has the table: it is looked after.
     bool is_taken = done.error().kind == ErrorKind::kConflict;

@@ -70,7 +70,7 @@ Status Compare(const RunContext& context, const SurveyedTable& table, VerifyTabl
   auto landed = TRY(ListLandedFiles(context.store, table.layout, table.state));
   for (const auto& file : landed.missing)
     result.warnings.push_back("landed file " + file + " is gone");
-  auto rows_as = WithLandedTypes(table.status->table, table.state);
+  auto rows_as = WithLandedTypes(table.status->table, table.state.columns);
   rows_as.key = table.state.key;
   auto fold = TRY(Fold::Open(context.store, table.layout, table.state, rows_as, false,
                              {.memory_bytes = context.fold_memory_bytes,

@@ -1,8 +1,11 @@
 #include "encode/parquet/footer.h"
 
 #include <arrow/type.h>
+#include <arrow/util/key_value_metadata.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
 #include <span>
 
 #include "encode/parquet/thrift.h"
@@ -21,11 +24,18 @@ enum Converted {
   kInt16 = 16
 };
 
-void AppendTimestamp(const arrow::TimestampType& type, ThriftOut& out) {
+// Field 9 of a SchemaElement, between the converted type and the logical one.
+void AppendFieldId(const Leaf& leaf, ThriftOut& out) {
+  if (leaf.field_id > 0) out.I32(9, leaf.field_id);
+}
+
+void AppendTimestamp(const Leaf& leaf, ThriftOut& out) {
+  const auto& type = static_cast<const arrow::TimestampType&>(*leaf.type);
   const bool is_utc = !type.timezone().empty();
   // The converted types mean UTC, so a local timestamp has none.
   if (is_utc && type.unit() == arrow::TimeUnit::MILLI) out.I32(6, kTimestampMillis);
   if (is_utc && type.unit() == arrow::TimeUnit::MICRO) out.I32(6, kTimestampMicros);
+  AppendFieldId(leaf, out);
   out.Struct(10, [&] {
     out.Struct(8, [&] {
       out.Bool(1, is_utc);
@@ -37,10 +47,12 @@ void AppendTimestamp(const arrow::TimestampType& type, ThriftOut& out) {
   });
 }
 
-void AppendDecimal(const arrow::DecimalType& type, ThriftOut& out) {
+void AppendDecimal(const Leaf& leaf, ThriftOut& out) {
+  const auto& type = static_cast<const arrow::DecimalType&>(*leaf.type);
   out.I32(6, kDecimal);
   out.I32(7, type.scale());
   out.I32(8, type.precision());
+  AppendFieldId(leaf, out);
   out.Struct(10, [&] {
     out.Struct(5, [&] {
       out.I32(1, type.scale());
@@ -49,8 +61,9 @@ void AppendDecimal(const arrow::DecimalType& type, ThriftOut& out) {
   });
 }
 
-void AppendSmallInteger(int bits, Converted converted, ThriftOut& out) {
+void AppendSmallInteger(int bits, Converted converted, const Leaf& leaf, ThriftOut& out) {
   out.I32(6, converted);
+  AppendFieldId(leaf, out);
   out.Struct(10, [&] {
     out.Struct(10, [&] {
       out.I8(1, static_cast<std::int8_t>(bits));
@@ -59,28 +72,32 @@ void AppendSmallInteger(int bits, Converted converted, ThriftOut& out) {
   });
 }
 
+// One without parameters.
+void AppendPlain(Converted converted, int logical, const Leaf& leaf, ThriftOut& out) {
+  out.I32(6, converted);
+  AppendFieldId(leaf, out);
+  out.Struct(10, [&] { out.EmptyStruct(logical); });
+}
+
 // Fields 6 to 10 of a SchemaElement.
-void AppendLogicalType(const arrow::DataType& type, ThriftOut& out) {
-  switch (type.id()) {
+void AppendLogicalType(const Leaf& leaf, ThriftOut& out) {
+  constexpr int kString = 1, kDay = 6;
+  switch (leaf.type->id()) {
     case arrow::Type::STRING:
     case arrow::Type::LARGE_STRING:
-      out.I32(6, kUtf8);
-      out.Struct(10, [&] { out.EmptyStruct(1); });
-      return;
+      return AppendPlain(kUtf8, kString, leaf, out);
     case arrow::Type::DATE32:
-      out.I32(6, kDate);
-      out.Struct(10, [&] { out.EmptyStruct(6); });
-      return;
+      return AppendPlain(kDate, kDay, leaf, out);
     case arrow::Type::INT8:
-      return AppendSmallInteger(8, kInt8, out);
+      return AppendSmallInteger(8, kInt8, leaf, out);
     case arrow::Type::INT16:
-      return AppendSmallInteger(16, kInt16, out);
+      return AppendSmallInteger(16, kInt16, leaf, out);
     case arrow::Type::TIMESTAMP:
-      return AppendTimestamp(static_cast<const arrow::TimestampType&>(type), out);
+      return AppendTimestamp(leaf, out);
     case arrow::Type::DECIMAL128:
-      return AppendDecimal(static_cast<const arrow::DecimalType&>(type), out);
+      return AppendDecimal(leaf, out);
     default:
-      return;
+      return AppendFieldId(leaf, out);
   }
 }
 
@@ -99,7 +116,7 @@ void AppendLeaf(const Leaf& leaf, ThriftOut& out) {
     if (leaf.physical == Physical::kFixed) out.I32(2, leaf.fixed_bytes);
     out.I32(3, leaf.is_nullable ? 1 : 0);
     out.Binary(4, leaf.name);
-    AppendLogicalType(*leaf.type, out);
+    AppendLogicalType(leaf, out);
   });
 }
 
@@ -319,6 +336,16 @@ std::optional<Physical> PhysicalOf(const arrow::DataType& type) {
   }
 }
 
+// 0: none, or not one that Parquet can hold.
+std::int32_t FieldIdOf(const arrow::Field& field) {
+  if (!field.metadata()) return 0;
+  const auto text = field.metadata()->Get("PARQUET:field_id");
+  if (!text.ok()) return 0;
+  std::int32_t id = 0;
+  std::from_chars(text->data(), text->data() + text->size(), id);
+  return std::max(id, 0);
+}
+
 }  // namespace
 
 Result<Leaf> LeafOf(const arrow::Field& field) {
@@ -328,7 +355,7 @@ Result<Leaf> LeafOf(const arrow::Field& field) {
                 fmt::format("column \"{}\": parquet files of ours hold no {}", field.name(),
                             field.type()->ToString()));
   }
-  Leaf leaf = {field.name(), field.type(), *physical, 0, field.nullable(), {}};
+  Leaf leaf = {field.name(), field.type(), *physical, 0, field.nullable(), {}, FieldIdOf(field)};
   if (*physical == Physical::kFixed) {
     leaf.fixed_bytes =
         field.type()->id() == arrow::Type::DECIMAL128

@@ -40,6 +40,7 @@ struct Leaf {
 
   // The definition level of a value; of a null where nulls are allowed, one less.
   int level_max() const { return (is_nullable ? 1 : 0) + (group.empty() ? 0 : 1); }
+  std::int32_t field_id = 0;  // 0: none; from the field's metadata, where Arrow keeps it too
 };
 // kUnsupported names the column and its type.
 Result<Leaf> LeafOf(const arrow::Field& field);

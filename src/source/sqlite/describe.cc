@@ -42,6 +42,11 @@ std::string FingerprintOf(const CatalogTable& catalog) {
   return Sha256Hex(text).substr(0, 16);
 }
 
+bool StartsNull(const CatalogColumn& column) {
+  if (column.generated != CatalogColumn::Generated::kNo) return false;
+  return !column.default_sql || LowerCase(*column.default_sql) == "null";
+}
+
 }  // namespace
 
 Table DescribeTable(const CatalogTable& catalog, TableName name) {
@@ -53,7 +58,8 @@ Table DescribeTable(const CatalogTable& catalog, TableName name) {
                              .type = PromisedType(column.declared_type),
                              .source_type = LowerCase(column.declared_type),
                              .id = std::nullopt,
-                             .storage_class_of = {}});
+                             .storage_class_of = {},
+                             .starts_null = StartsNull(column)});
   }
   for (int column : catalog.key) {
     table.key.push_back(catalog.columns[column].name);
