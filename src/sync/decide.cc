@@ -185,7 +185,11 @@ class Case {
     auto decision = tidemark::Load(reason, table_, /*is_first=*/false);
     decision.evolution = evolution_;
     if (is_other_key_ || is_key_renamed_) decision.lands_deletes = false;
-    if (is_other_key_ || is_key_renamed_ || is_mixed_) decision.replaces_older_files = true;
+    // Older files whose names meant other columns mislead those who do not follow renames.
+    bool has_former_names =
+        !state_.former_names.empty() && settings_.on_rename == OnRename::kBackfill;
+    if (is_other_key_ || is_key_renamed_ || is_mixed_ || has_former_names)
+      decision.replaces_older_files = true;
     return decision;
   }
 

@@ -6,7 +6,12 @@
 
 #include <random>
 
+#include "object/memory.h"
+#include "source/sqlite/tracking.h"
 #include "sync/decide.h"
+#include "tests/support/read_rows.h"
+#include "tests/support/sqlite_file.h"
+#include "tests/support/temp_folder.h"
 
 namespace tidemark {
 namespace {
@@ -249,6 +254,80 @@ TEST(Decide, CheapDecisionsAreRightForAnySequenceOfStatements) {
   }
   EXPECT_GT(cheap, 1000);
 }
+
+class FollowedRenames : public testing::TestWithParam<const char*> {
+ protected:
+  FollowedRenames() : path_(folder_.path() + "/shop.db"), file_(path_) {
+    file_.Execute(
+        "pragma journal_mode = wal; create table t(id integer primary key, a text, b text);"
+        "insert into t values (1, 'a1', 'b1'), (2, 'a2', 'b2'), (3, null, 'b3')");
+    options_.workers = 1;
+    options_.format = GetParam();
+    options_.table_settings["main.t"].on_rename = OnRename::kViews;
+  }
+  TableReport SyncOne() {
+    auto source = test::Get(OpenSource(path_, {}));
+    auto report = test::Get(Sync(*source, store_, options_));
+    EXPECT_EQ(report.tables.size(), 1u);
+    return report.tables.empty() ? TableReport() : report.tables.front();
+  }
+  void ExpectEqual(std::int64_t rows) {
+    auto source = test::Get(OpenSource(path_, {}));
+    auto report = test::Get(Verify(*source, store_, options_));
+    for (const auto& table : report.tables) {
+      EXPECT_TRUE(table.is_equal())
+          << (table.error ? table.error->message : "") << " missing " << table.missing << " extra "
+          << table.extra << " different " << table.different;
+      EXPECT_EQ(table.rows_landed, rows);
+    }
+  }
+
+  test::TempFolder folder_;
+  std::string path_;
+  test::SqliteFile file_;
+  MemoryStore store_;
+  SyncOptions options_;
+};
+
+TEST_P(FollowedRenames, LandNothingAndStayEqual) {
+  test::Get(sqlite::EnableTracking(path_, {}));
+  SyncOne();
+  // Names wander: what is a now was never landed under that name.
+  for (const char* rename :
+       {"alter table t rename column a to c", "alter table t rename column b to a",
+        "alter table t rename column id to key"}) {
+    file_.Execute(rename);
+    auto table = SyncOne();
+    EXPECT_EQ(table.reason, Reason::kSchemaChanged) << rename;
+    EXPECT_EQ(table.rows, 0) << rename;
+    EXPECT_TRUE(table.is_incremental) << rename;
+    ExpectEqual(3);
+  }
+  file_.Execute(
+      "update t set a = 'new' where key = 2; delete from t where key = 3;"
+      "alter table t rename column a to d");
+  EXPECT_EQ(SyncOne().rows, 2);
+  ExpectEqual(2);
+  options_.table_settings["main.t"].on_rename = OnRename::kBackfill;
+  auto table = SyncOne();
+  EXPECT_EQ(table.reason, Reason::kConfigChanged);
+  EXPECT_EQ(table.rows, 2);
+  EXPECT_EQ(table.deleted, 0);
+  ExpectEqual(2);
+  EXPECT_EQ(SyncOne().reason, Reason::kNoChanges);
+}
+
+TEST_P(FollowedRenames, OfATableThatIsComparedToo) {
+  SyncOne();
+  file_.Execute(
+      "alter table t rename column a to c; alter table t rename column b to a;"
+      "insert into t values (4, 'c4', 'a4')");
+  auto table = SyncOne();
+  EXPECT_TRUE(table.is_incremental);
+  ExpectEqual(4);
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, FollowedRenames, testing::Values("per_table", "unified"));
 
 }  // namespace
 }  // namespace tidemark
