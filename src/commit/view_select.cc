@@ -3,6 +3,8 @@
 #include <arrow/type.h>
 
 #include <algorithm>
+#include <limits>
+#include <set>
 
 #include "model/sql_text.h"
 
@@ -35,6 +37,45 @@ std::string ViewSelect::Own(std::string_view name) const {
 std::string ViewSelect::Columns() const {
   std::string text;
   for (const auto& column : state_->columns) text += (text.empty() ? "" : ", ") + Name(column.name);
+  return text;
+}
+
+std::string ViewSelect::ValueOf(const Column& column, const Reading& read) const {
+  // Between two renames of the table every file has the same names.
+  std::set<std::int64_t> renamed_us;
+  for (const auto& former : state_->former_names) renamed_us.insert(former.until_us);
+  auto value_at = [&](std::int64_t timestamp_us) {
+    auto name = NameInFiles(*state_, column, timestamp_us);
+    return name ? read(*name) : "CAST(NULL AS " + spelling_->type(*column.type) + ")";
+  };
+  auto now = value_at(std::numeric_limits<std::int64_t>::max());
+  std::string cases;
+  bool was_other = false;
+  for (auto until_us : renamed_us) {
+    auto then = value_at(until_us - 1);
+    was_other |= then != now;
+    cases += " WHEN " + At() + " < " + QuoteText(FormatFileTimestamp(until_us)) + " THEN " + then;
+  }
+  return was_other ? "CASE" + cases + " ELSE " + now + " END" : now;
+}
+
+std::vector<std::string> ViewSelect::NamesOf(const Column& column) const {
+  std::vector<std::string> names = {column.name};
+  for (const auto& former : state_->former_names) {
+    auto name = NameInFiles(*state_, column, former.until_us - 1);
+    if (name && std::ranges::find(names, *name) == names.end()) names.push_back(*name);
+  }
+  return names;
+}
+
+std::string ViewSelect::ColumnsOfBase() const {
+  std::string text;
+  for (const auto& column : state_->columns) {
+    auto name = NameInFiles(*state_, column, state_->base.timestamp_us);
+    auto value = name ? Name(*name) : "CAST(NULL AS " + spelling_->type(*column.type) + ")";
+    if (!text.empty()) text += ", ";
+    text += name == column.name ? value : value + " AS " + Name(column.name);
+  }
   return text;
 }
 

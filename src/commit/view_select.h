@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,13 @@ class ViewSelect {
 
   std::string Name(std::string_view name) const;
   std::string Columns() const;  // of the table, separated by commas
+  // A column in data files, whose name may have been another one at their time, by what reads a
+  // column of a name. As it is in the base.
+  using Reading = std::function<std::string(const std::string& name)>;
+  std::string ValueOf(const Column& column, const Reading& read) const;
+  std::string ColumnsOfBase() const;  // each as what it is called now
+  // Every name that a column of the table has had, its own included; in files all have its type.
+  std::vector<std::string> NamesOf(const Column& column) const;
 
   std::string Current(const ViewFiles& files) const;
   std::string History(const ViewFiles& files) const;

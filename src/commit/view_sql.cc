@@ -1,5 +1,7 @@
 #include <arrow/type.h>
 
+#include <set>
+
 #include "base/hash.h"
 #include "commit/view_files.h"
 #include "commit/view_select.h"
@@ -139,6 +141,17 @@ std::string BaseGlob(const TableLayout& layout, const LandedState& state) {
   return first.substr(0, first.rfind("_part")) + "_part*.parquet";
 }
 
+// The base's rows under the columns' present names.
+std::string OfBase(const ViewSelect& select, const LandedState& state, const std::string& rows) {
+  if (select.ColumnsOfBase() == select.Columns()) return rows;
+  std::string said;
+  if (state.base.scd_type == 2)
+    for (const char* name : {kStartVersionColumn, kEndVersionColumn, kIsCurrentColumn})
+      said += ", " + select.Name(name);
+  if (state.base.soft_delete) said += ", " + select.Name(kIsDeletedColumn);
+  return "(SELECT " + select.ColumnsOfBase() + said + " FROM " + rows + ")";
+}
+
 // False: all data files that were folded into the base are gone, and none has come since.
 bool HasDataFiles(const LandedState& state) {
   if (!state.base.is_there() || !state.base.has_pruned) return true;
@@ -151,9 +164,9 @@ std::string OperationOfWord(const std::string& column) {
 }
 
 // One column of a unified row, by JSON pointer, which can name any member.
-std::string DuckDbValue(const Column& column) {
+std::string DuckDbValue(const Column& column, const std::string& name) {
   std::string pointer = "/";
-  for (char c : column.name)
+  for (char c : name)
     if (c == '~' || c == '/')
       pointer += c == '~' ? "~0" : "~1";
     else
@@ -164,28 +177,43 @@ std::string DuckDbValue(const Column& column) {
   return type == "VARCHAR" ? text : "CAST(" + text + " AS " + type + ")";
 }
 
+// Columns that no file has yet are there all the same.
+std::string DuckDbAbsent(const ViewSelect& select, const LandedState& state) {
+  std::string columns;
+  std::set<std::string> named;
+  for (const auto& column : state.columns)
+    for (const auto& name : select.NamesOf(column))
+      if (named.insert(name).second)
+        columns += ", CAST(NULL AS " + DuckDbType(*column.type) + ") AS " + select.Name(name);
+  return columns;
+}
+
 std::string DuckDbChanges(const ViewSelect& select, const TableLayout& layout,
                           const LandedState& state) {
   auto file = select.Own("file");
   auto read = "SELECT * FROM read_parquet(" + QuoteText(DataGlob(layout)) +
               ", union_by_name = true, filename = " + QuoteText(file.substr(1, file.size() - 2)) +
               ", hive_partitioning = false)";
-  auto at = "regexp_extract(" + file + ", " + kTimestampPattern + ", 1) AS " + select.At();
+  if (!IsUnified(state))
+    read += "\n      UNION ALL BY NAME SELECT CAST(NULL AS VARCHAR) AS " + file +
+            DuckDbAbsent(select, state) + " WHERE false";
+  auto timed = "(SELECT *, regexp_extract(" + file + ", " + kTimestampPattern + ", 1) AS " +
+               select.At() + "\n    FROM (" + read + "))";
   std::string columns;
-  if (IsUnified(state)) {
-    for (const auto& column : state.columns)
-      columns += DuckDbValue(column) + " AS " + select.Name(column.name) + ", ";
-    return "(SELECT " + columns + "CAST(" + select.Name("cursor") + "." + select.Name("seqNum") +
-           " AS BIGINT) AS " + select.Version() + ", " + OperationOfWord(select.Name("operation")) +
-           " AS " + select.Operation() + ", " + at + "\n    FROM (" + read + "))";
+  for (const auto& column : state.columns) {
+    auto value = select.ValueOf(column, [&](const std::string& name) {
+      return IsUnified(state) ? DuckDbValue(column, name) : select.Name(name);
+    });
+    auto name = select.Name(column.name);
+    columns += (value == name ? name : value + " AS " + name) + ", ";
   }
-  // Columns that no file has yet are there all the same.
-  for (const auto& column : state.columns)
-    columns += ", CAST(NULL AS " + DuckDbType(*column.type) + ") AS " + select.Name(column.name);
-  return "(SELECT *, " + select.Name(kVersionColumn) + " AS " + select.Version() + ", " +
-         select.Name(kOperationColumn) + " AS " + select.Operation() + ", " + at + "\n    FROM (" +
-         read + "\n      UNION ALL BY NAME SELECT CAST(NULL AS VARCHAR) AS " + file + columns +
-         " WHERE false))";
+  auto version = IsUnified(state)
+                     ? "CAST(" + select.Name("cursor") + "." + select.Name("seqNum") + " AS BIGINT)"
+                     : select.Name(kVersionColumn);
+  auto operation =
+      IsUnified(state) ? OperationOfWord(select.Name("operation")) : select.Name(kOperationColumn);
+  return "(SELECT " + columns + version + " AS " + select.Version() + ", " + operation + " AS " +
+         select.Operation() + ", " + select.At() + "\n  FROM " + timed + ")";
 }
 
 // The views' statements, one for each query that can be asked.
@@ -218,8 +246,10 @@ std::string DuckDbStatements(const TableLayout& layout, const LandedState& state
                   .base = {},
                   .has_changes = HasDataFiles(state)};
   if (state.base.is_there())
-    files.base =
-        "read_parquet(" + QuoteText(BaseGlob(layout, state)) + ", hive_partitioning = false)";
+    files.base = OfBase(select, state,
+                        "(SELECT * FROM read_parquet(" + QuoteText(BaseGlob(layout, state)) +
+                            ", hive_partitioning = false)\n      UNION ALL BY NAME SELECT " +
+                            DuckDbAbsent(select, state).substr(2) + " WHERE false)");
   auto catalog = DuckDbCatalog(state.name.database);
   auto schema = catalog + "." + QuoteIdentifier(state.name.schema);
   return "ATTACH IF NOT EXISTS ':memory:' AS " + catalog + ";\nCREATE SCHEMA IF NOT EXISTS " +
@@ -242,42 +272,54 @@ std::string SparkFiles(const std::string& name, const std::string& columns,
          ") USING parquet OPTIONS (path " + SparkText(glob) + ");\n";
 }
 
-std::string SparkColumns(const LandedState& state) {
+// Columns by all names that they have had in files.
+std::string SparkColumns(const ViewSelect& select, const LandedState& state) {
   std::string text;
+  std::set<std::string> named;
   for (const auto& column : state.columns)
-    text += (text.empty() ? "" : ", ") + QuoteIdentifier(column.name, '`') + " " +
-            SparkType(*column.type);
+    for (const auto& name : select.NamesOf(column))
+      if (named.insert(name).second)
+        text += (text.empty() ? "" : ", ") + select.Name(name) + " " + SparkType(*column.type);
   return text;
 }
 
-// A unified row is taken apart in one go; what JSON has only as text is cast.
-std::string SparkUnified(const ViewSelect& select, const LandedState& state,
-                         const std::string& name) {
-  std::string members, columns;
-  auto row = select.Own("row");
-  for (const auto& column : state.columns) {
-    auto type = SparkType(*column.type);
-    auto spelled = select.Name(column.name);
-    bool is_text = type.starts_with("DECIMAL") || type.starts_with("TIMESTAMP") || type == "DATE";
-    members += (members.empty() ? "" : ", ") + spelled + " " + (is_text ? "STRING" : type);
-    columns += is_text ? "CAST(" + row + "." + spelled + " AS " + type + ") AS " + spelled + ", "
-                       : row + "." + spelled + ", ";
-  }
-  return "(SELECT " + columns + select.Version() + ", " + select.Operation() + ", " + select.At() +
-         "\n    FROM (SELECT from_json(`data`, " + SparkText(members) + ") AS " + row +
-         ", CAST(`cursor`.`seqNum` AS BIGINT) AS " + select.Version() + ", " +
-         OperationOfWord("`operation`") + " AS " + select.Operation() +
-         ", regexp_extract(input_file_name(), " + kTimestampPattern + ", 1) AS " + select.At() +
-         " FROM " + QuoteIdentifier(name, '`') + "))";
+// What JSON has only as text is cast.
+bool IsTextInJson(const std::string& spark_type) {
+  return spark_type.starts_with("DECIMAL") || spark_type.starts_with("TIMESTAMP") ||
+         spark_type == "DATE";
 }
 
 std::string SparkChanges(const ViewSelect& select, const LandedState& state,
                          const std::string& name) {
-  if (IsUnified(state)) return SparkUnified(select, state, name);
-  return "(SELECT " + select.Columns() + ", " + select.Name(kVersionColumn) + " AS " +
-         select.Version() + ", " + select.Name(kOperationColumn) + " AS " + select.Operation() +
+  bool is_unified = IsUnified(state);
+  auto row = select.Own("row");
+  std::string members, columns;
+  std::set<std::string> named;
+  for (const auto& column : state.columns) {
+    auto type = SparkType(*column.type);
+    bool is_text = IsTextInJson(type);
+    for (const auto& member : select.NamesOf(column))
+      if (named.insert(member).second)
+        members +=
+            (members.empty() ? "" : ", ") + select.Name(member) + " " + (is_text ? "STRING" : type);
+    auto value = select.ValueOf(column, [&](const std::string& then) {
+      if (!is_unified) return select.Name(then);
+      auto text = row + "." + select.Name(then);
+      return is_text ? "CAST(" + text + " AS " + type + ")" : text;
+    });
+    auto now = select.Name(column.name);
+    columns += (value == now ? now : value + " AS " + now) + ", ";
+  }
+  // A unified row is taken apart in one go.
+  auto rows = is_unified ? "from_json(`data`, " + SparkText(members) + ") AS " + row +
+                               ", `cursor`, `operation`"
+                         : std::string("*");
+  auto version = is_unified ? "CAST(`cursor`.`seqNum` AS BIGINT)" : select.Name(kVersionColumn);
+  auto operation = is_unified ? OperationOfWord("`operation`") : select.Name(kOperationColumn);
+  return "(SELECT " + columns + version + " AS " + select.Version() + ", " + operation + " AS " +
+         select.Operation() + ", " + select.At() + "\n    FROM (SELECT " + rows +
          ", regexp_extract(input_file_name(), " + kTimestampPattern + ", 1) AS " + select.At() +
-         " FROM " + QuoteIdentifier(name, '`') + ")";
+         " FROM " + select.Name(name) + "))";
 }
 
 std::string SparkStatements(const TableLayout& layout, const LandedState& state,
@@ -294,7 +336,7 @@ std::string SparkStatements(const TableLayout& layout, const LandedState& state,
                   .base = {},
                   .has_changes = HasDataFiles(state)};
   std::string text;
-  auto columns = SparkColumns(state);
+  auto columns = SparkColumns(select, state);
   if (files.has_changes)
     text += SparkFiles(
         data_name,
@@ -302,7 +344,7 @@ std::string SparkStatements(const TableLayout& layout, const LandedState& state,
                          : "`SYS_CHANGE_VERSION` BIGINT, `SYS_CHANGE_OPERATION` STRING, " + columns,
         DataGlob(layout));
   if (state.base.is_there()) {
-    files.base = QuoteIdentifier(base_name, '`');
+    files.base = OfBase(select, state, QuoteIdentifier(base_name, '`'));
     auto of_base = columns;
     if (state.base.scd_type == 2)
       of_base += ", `__start_version` BIGINT, `__end_version` BIGINT, `__is_current` BOOLEAN";

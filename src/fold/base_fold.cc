@@ -18,6 +18,8 @@ namespace tidemark {
 namespace {
 
 constexpr std::int64_t kMemoryBytesMin = 256 << 10;
+// Of a column that a file does not have: no text that SQL could spell as a name.
+const std::string kNoName("\0", 1);
 constexpr std::int64_t kPartitionsMin = 16, kPartitionsMax = 256;
 
 // Who may use how much of the budget; reading the changes and streaming the base do not overlap
@@ -155,7 +157,10 @@ void BaseFold::MakePartitions(const FoldedFiles& files) {
 // The table's columns in the order of rows' bytes, then those that a base adds.
 Result<std::unique_ptr<LandedReader>> BaseFold::Open(const LandedFile& file) {
   std::vector<std::string> names;
-  for (int column : order_) names.push_back(schema_->field(column)->name());
+  for (int column : order_)
+    names.push_back(
+        NameInFiles(state_, state_.columns[static_cast<std::size_t>(column)], file.timestamp_us)
+            .value_or(kNoName));
   if (file.is_base)
     for (const char* name :
          {kStartVersionColumn, kEndVersionColumn, kIsCurrentColumn, kIsDeletedColumn})

@@ -333,3 +333,43 @@ def test_unified_files_are_shown_and_compacted(shop):
         assert ordered(views(shop.dest, f"SELECT * FROM {table}")) == rows
     assert history(shop, "v") == past
     shop.verify("--format", "unified")
+
+
+def test_columns_come_and_go_after_a_compact(shop):
+    """Added, dropped and renamed columns: base, files and views tell the same table."""
+    shop.track()
+    shop.sync()
+    show(shop, 2, False, "t", "log")
+    compact(shop.dest, "--prune")
+    steps = ["ALTER TABLE t ADD COLUMN extra TEXT", "UPDATE t SET extra = 'e' WHERE id < 4",
+             "ALTER TABLE t DROP COLUMN size", "ALTER TABLE t RENAME COLUMN name TO label",
+             "UPDATE t SET label = 'l' WHERE id = 7"]
+    for step in steps:
+        shop.sql(step)
+        shop.sync()
+        assert ordered(views(shop.dest, "SELECT * FROM t")) == source(shop.path, "t"), step
+        shop.verify()
+        compact(shop.dest, *(["--prune"] if step.startswith("UPDATE") else []))
+        assert ordered(views(shop.dest, "SELECT * FROM t")) == source(shop.path, "t"), step
+        shop.verify()
+
+
+def test_a_rename_that_only_views_follow(shop):
+    """Files keep the names of their time; base and views have the present one."""
+    file = shop.folder / "shop.yaml"
+    file.write_text(f"""
+connection: {{type: sqlite}}
+databases: {{shop: {{path: {shop.path}, schemas: {{main: {{tables: {{t: {{on_rename: views}}}}}}}}}}}}
+storage: {{ingest_pipeline: {shop.dest}}}
+""")
+    shop.track()
+    assert run("sync", "-c", file).code == 0
+    compact(shop.dest)
+    for step in ("ALTER TABLE t RENAME COLUMN name TO label", "UPDATE t SET label = 'l' WHERE id = 7"):
+        shop.sql(step)
+        assert run("sync", "-c", file).code == 0
+        assert ordered(views(shop.dest, "SELECT * FROM t")) == source(shop.path, "t"), step
+    assert len(views(shop.dest, "SELECT * FROM t_history")) == 101
+    compact(shop.dest, "--prune")
+    assert ordered(views(shop.dest, "SELECT * FROM t")) == source(shop.path, "t")
+    assert ordered(compacted(shop.dest, "t")) == source(shop.path, "t")
