@@ -1,4 +1,6 @@
 #pragma once
+#include <arrow/type_fwd.h>
+
 #include <memory>
 #include <span>
 #include <vector>

@@ -4,6 +4,7 @@
 #include <arrow/util/bit_util.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -150,8 +151,7 @@ struct RowJson::View {
       std::memcpy(to + at, column->lead.data() + at, kLeadStep);
     to += column->lead_bytes;
     if (IsNull(row)) {
-      std::memcpy(to, "null", 4);
-      out.MoveTo(to + 4);
+      out.MoveTo(std::ranges::copy(std::string_view("null"), to).out);
       return true;
     }
     switch (column->kind) {
