@@ -273,7 +273,7 @@ std::vector<std::string> NearestNames(std::string_view misspelt,
     if (auto distance = Distance(misspelt, name);
         distance <= std::max<std::size_t>(1, std::min(misspelt.size(), name.size()) / 3))
       near.emplace_back(distance, name);
-  std::ranges::stable_sort(near, {}, &std::pair<std::size_t, std::string>::first);
+  std::ranges::sort(near);
   std::vector<std::string> nearest;
   for (auto& [distance, name] : near)
     if (nearest.size() < kMost) nearest.push_back(std::move(name));
