@@ -19,7 +19,6 @@ using test::Get;
 using test::SqliteFile;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Not;
 
 constexpr const char* kSecret = "a secret of the tests";
 

@@ -1,3 +1,5 @@
+#include <arrow/record_batch.h>
+
 #include <algorithm>
 #include <atomic>
 #include <mutex>
