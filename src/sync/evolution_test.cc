@@ -157,7 +157,7 @@ TEST(Decide, ColumnThatIsNullInAllRowsNeedsNoReading) {
 }
 
 TEST(Decide, ColumnThatMayHoldValuesIsCompared) {
-  for (auto changed : {Changed("id:integer a:text", "id:integer a:text c:filled", 1),
+  for (const auto& changed : {Changed("id:integer a:text", "id:integer a:text c:filled", 1),
                        Changed("id:integer a:text", "id:integer a:text c:text", 2),
                        Changed("id:integer a:text", "id:integer a:text", 1)}) {
     EXPECT_EQ(changed.Decide().action, Action::kCompare);
