@@ -158,8 +158,8 @@ TEST(Decide, ColumnThatIsNullInAllRowsNeedsNoReading) {
 
 TEST(Decide, ColumnThatMayHoldValuesIsCompared) {
   for (const auto& changed : {Changed("id:integer a:text", "id:integer a:text c:filled", 1),
-                       Changed("id:integer a:text", "id:integer a:text c:text", 2),
-                       Changed("id:integer a:text", "id:integer a:text", 1)}) {
+                              Changed("id:integer a:text", "id:integer a:text c:text", 2),
+                              Changed("id:integer a:text", "id:integer a:text", 1)}) {
     EXPECT_EQ(changed.Decide().action, Action::kCompare);
     EXPECT_EQ(changed.Decide().reason, Reason::kSchemaChanged);
   }
