@@ -47,7 +47,7 @@ def test_version():
 @pytest.mark.parametrize("words, says", [
     ([], "no command"),
     (["sink"], '"sink"'),
-    (["compact", "x"], '"compact"'),
+    (["serve", "x"], '"serve"'),
     (["sync"], "operand is missing"),
     (["sync", "a.db"], "--to is missing"),
     (["sync", "a.db", "b.db", "--to", "x"], '"b.db"'),
