@@ -7,6 +7,7 @@
 #include "base/failpoint.h"
 #include "base/hash.h"
 #include "base/memory_budget.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "base/worker_pool.h"
 
@@ -31,6 +32,69 @@ TEST(Hash, Sha256OfKnownText) {
 
 TEST(Hash, NameBasedUuidOfTheExampleInTheRfc) {
   EXPECT_EQ(DnsUuidV5("www.example.com"), "2ed6657d-e927-568b-95e1-2665a8aea6a2");
+}
+
+TEST(Hash, BytesOfHexReadsWhatHexOfWrites) {
+  using namespace std::string_view_literals;
+  for (auto bytes : {""sv, "a"sv, "\0\xff\x7f\x80"sv}) EXPECT_EQ(BytesOfHex(HexOf(bytes)), bytes);
+  EXPECT_EQ(HexOf("\x09\xaf"), "09af");
+  for (auto text : {"0", "abc", "AB", "0x", "g0", "0g", " 0"})
+    EXPECT_FALSE(BytesOfHex(text)) << text;
+}
+
+TEST(Text, CaseIsThatOfAToZAlone) {
+  EXPECT_EQ(AsciiLower("@AZ[`az{\xc3\x84"), "@az[`az{\xc3\x84");
+  EXPECT_TRUE(EqualsNoCase("Orders", "oRDERS"));
+  EXPECT_TRUE(EqualsNoCase("", ""));
+  EXPECT_FALSE(EqualsNoCase("order", "orders"));
+  EXPECT_FALSE(EqualsNoCase("\xc3\x84", "\xc3\xa4"));
+  // 32 apart, and no letters.
+  EXPECT_FALSE(EqualsNoCase("@[", "`{"));
+}
+
+TEST(Text, EditDistanceCountsSteps) {
+  struct Case {
+    std::string_view a, b;
+    std::size_t distance;
+  };
+  for (const auto& [a, b, distance] :
+       {Case{"", "", 0}, Case{"", "abc", 3}, Case{"orders", "ORDERS", 0},
+        Case{"order", "orders", 1}, Case{"ordres", "orders", 1}, Case{"orders", "odders", 1},
+        Case{"kitten", "sitting", 3}, Case{"ab", "ba", 1}, Case{"ca", "abc", 3}}) {
+    EXPECT_EQ(EditDistance(a, b), distance) << a << " " << b;
+    EXPECT_EQ(EditDistance(b, a), distance) << b << " " << a;
+  }
+}
+
+TEST(Text, FindNotUtf8AcceptsAndRefuses) {
+  using namespace std::string_view_literals;
+  for (auto text : {""sv, "plain"sv, "a\0b"sv, "eight by\xc3\xa9"sv, "\xe2\x82\xac"sv,
+                    "\xf0\x9f\x98\x80"sv, "\xf4\x8f\xbf\xbf"sv, "\xed\x9f\xbf"sv}) {
+    EXPECT_TRUE(IsUtf8(text)) << text;
+    EXPECT_EQ(FindNotUtf8(std::string(text) + "\xff"), text.size()) << text;
+  }
+  for (auto text : {"\xff"sv, "\x80"sv, "\xc0\x80"sv, "\xc3"sv, "\xe0\x80\x80"sv, "\xed\xa0\x80"sv,
+                    "\xf0\x80\x80\x80"sv, "\xf4\x90\x80\x80"sv, "12345678\xc3"sv})
+    EXPECT_FALSE(IsUtf8(text)) << text;
+}
+
+TEST(Text, AppendUtf8AtTheEdgesOfEachLength) {
+  std::string text;
+  for (std::uint32_t code : {0x0u, 0x7fu, 0x80u, 0x7ffu, 0x800u, 0xffffu, 0x10000u, 0x10ffffu})
+    AppendUtf8(code, text);
+  using namespace std::string_view_literals;
+  EXPECT_EQ(text,
+            "\0\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"sv);
+}
+
+TEST(LeadingInteger, LeavesWhatFollows) {
+  auto found = LeadingInteger("12MiB");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->first, 12);
+  EXPECT_EQ(found->second, "MiB");
+  EXPECT_EQ(LeadingInteger("9223372036854775807")->second, "");
+  for (auto text : {"", "MiB", "-1", "+1", " 1", "9223372036854775808"})
+    EXPECT_FALSE(LeadingInteger(text)) << text;
 }
 
 TEST(TaskGroup, FirstFailureIsReported) {

@@ -7,9 +7,13 @@
 #include "base/result.h"
 
 namespace tidemark {
+namespace {
+
+constexpr std::string_view kDigits = "0123456789abcdef";
+
+}  // namespace
 
 std::string HexOf(std::string_view bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
   std::string hex;
   hex.reserve(bytes.size() * 2);
   for (unsigned char byte : bytes) {
@@ -17,6 +21,18 @@ std::string HexOf(std::string_view bytes) {
     hex.push_back(kDigits[byte & 15]);
   }
   return hex;
+}
+
+std::optional<std::string> BytesOfHex(std::string_view hex) {
+  if (hex.size() % 2 != 0) return std::nullopt;
+  std::string bytes;
+  bytes.reserve(hex.size() / 2);
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    auto high = kDigits.find(hex[i]), low = kDigits.find(hex[i + 1]);
+    if (high == kDigits.npos || low == kDigits.npos) return std::nullopt;
+    bytes.push_back(static_cast<char>(high << 4 | low));
+  }
+  return bytes;
 }
 
 std::string Sha256Hex(std::string_view bytes) {
@@ -91,7 +107,6 @@ void HmacSha256::HexOf(std::span<const std::string_view> message, std::array<cha
   unsigned char digest[32];
   std::size_t size_bytes = 0;
   TIDEMARK_CHECK(EVP_MAC_final(context_->evp, digest, &size_bytes, sizeof digest) == 1);
-  constexpr char kDigits[] = "0123456789abcdef";
   for (std::size_t i = 0; i < sizeof digest; ++i) {
     hex[2 * i] = kDigits[digest[i] >> 4];
     hex[2 * i + 1] = kDigits[digest[i] & 15];

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,6 +10,8 @@
 namespace tidemark {
 
 std::string HexOf(std::string_view bytes);
+// What HexOf made; nothing where it cannot have made it.
+std::optional<std::string> BytesOfHex(std::string_view hex);
 
 // SHA-256 as 64 hex digits.
 std::string Sha256Hex(std::string_view bytes);

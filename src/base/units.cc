@@ -6,14 +6,6 @@
 namespace tidemark {
 namespace {
 
-// The part of `text` that is a whole number, and what follows it.
-std::optional<std::pair<std::int64_t, std::string_view>> LeadingInteger(std::string_view text) {
-  std::int64_t number = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || number < 0) return std::nullopt;
-  return std::pair(number, text.substr(static_cast<std::size_t>(end - text.data())));
-}
-
 std::optional<std::int64_t> Times(std::int64_t number, std::int64_t unit) {
   std::int64_t product = 0;
   if (__builtin_mul_overflow(number, unit, &product)) return std::nullopt;
@@ -21,6 +13,13 @@ std::optional<std::int64_t> Times(std::int64_t number, std::int64_t unit) {
 }
 
 }  // namespace
+
+std::optional<std::pair<std::int64_t, std::string_view>> LeadingInteger(std::string_view text) {
+  std::int64_t number = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || number < 0) return std::nullopt;
+  return std::pair(number, text.substr(static_cast<std::size_t>(end - text.data())));
+}
 
 std::optional<std::int64_t> ParseBytes(std::string_view text) {
   auto number = LeadingInteger(text);

@@ -5,20 +5,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 
 #include "base/units.h"
 
 namespace tidemark::cli {
 namespace {
-
-// The part of `text` that is a whole number, and what follows it.
-std::optional<std::pair<std::int64_t, std::string_view>> LeadingInteger(std::string_view text) {
-  std::int64_t number = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || number < 0) return std::nullopt;
-  return std::pair(number, text.substr(static_cast<std::size_t>(end - text.data())));
-}
 
 std::string NamesOf(std::span<const Command> commands) {
   std::vector<std::string_view> names;

@@ -1,37 +1,10 @@
 #include "commit/json_fields.h"
 
 #include "base/hash.h"
+#include "base/text.h"
 
 namespace tidemark::commit {
 namespace {
-
-bool IsUtf8(std::string_view text) {
-  std::size_t i = 0;
-  while (i < text.size()) {
-    auto byte = static_cast<unsigned char>(text[i]);
-    int more = byte < 0x80                   ? 0
-               : byte >= 0xc2 && byte < 0xe0 ? 1
-               : (byte & 0xf0) == 0xe0       ? 2
-               : byte >= 0xf0 && byte < 0xf5 ? 3
-                                             : -1;
-    if (more < 0 || i + static_cast<std::size_t>(more) >= text.size()) return false;
-    std::uint32_t code = more == 0 ? byte : byte & (0x3fu >> more);
-    for (int k = 1; k <= more; ++k) {
-      auto next = static_cast<unsigned char>(text[i + static_cast<std::size_t>(k)]);
-      if ((next & 0xc0) != 0x80) return false;
-      code = code << 6 | (next & 0x3fu);
-    }
-    bool is_short = (more == 2 && code < 0x800) || (more == 3 && code < 0x10000);
-    if (is_short || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return false;
-    i += static_cast<std::size_t>(more) + 1;
-  }
-  return true;
-}
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 bool ReadText(const Json& json, std::string& text) {
   if (json.is_string()) {
@@ -41,14 +14,9 @@ bool ReadText(const Json& json, std::string& text) {
   if (!json.is_object() || json.size() != 1 || json.begin().key() != "hex") return false;
   const auto& value = json.begin().value();
   if (!value.is_string()) return false;
-  const auto& hex = value.get_ref<const std::string&>();
-  if (hex.size() % 2 != 0) return false;
-  text.clear();
-  for (std::size_t i = 0; i < hex.size(); i += 2) {
-    int high = HexDigit(hex[i]), low = HexDigit(hex[i + 1]);
-    if (high < 0 || low < 0) return false;
-    text.push_back(static_cast<char>(high * 16 + low));
-  }
+  auto bytes = BytesOfHex(value.get_ref<const std::string&>());
+  if (!bytes) return false;
+  text = *std::move(bytes);
   return true;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/text.h"
 #include "commit/json_fields.h"
 
 namespace tidemark::commit {
@@ -285,9 +286,7 @@ std::string YamlText(std::string_view text) {
   bool is_word = !text.empty() && std::ranges::all_of(text, IsWordByte) &&
                  ((text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z'));
   if (is_word) {
-    std::string folded(text);
-    for (char& c : folded)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    auto folded = AsciiLower(text);
     // YAML 1.1 readers take these for something else; "e" and "inf" cannot begin a number here.
     for (auto word : {"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
       if (folded == word) is_word = false;

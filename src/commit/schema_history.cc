@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "commit/view_files.h"
 
 namespace tidemark::commit {
@@ -26,9 +27,7 @@ std::optional<int> Number(std::string_view text) {
 // "decimal(10,2)" -> decimal, 10, 2. Only exact numbers are split: what stands behind varchar is a
 // length.
 SplitType Split(const Column& column) {
-  std::string type;
-  for (char c : column.source_type)
-    type.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
+  auto type = AsciiLower(column.source_type);
   if (type.empty() && column.type) type = TypeName(*column.type);
   auto open = type.find('(');
   if (open == type.npos || !type.ends_with(')')) return {type, {}, {}};

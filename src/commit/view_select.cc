@@ -6,23 +6,15 @@
 #include <limits>
 #include <set>
 
+#include "base/text.h"
 #include "model/sql_text.h"
 
 namespace tidemark::commit {
-namespace {
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return lower;
-}
-
-}  // namespace
-
 ViewSelect::ViewSelect(const Spelling& spelling, const LandedState& state)
     : spelling_(&spelling), state_(&state), prefix_("__tm_") {
-  auto is_taken = [&](const Column& column) { return Lower(column.name).starts_with(prefix_); };
+  auto is_taken = [&](const Column& column) {
+    return AsciiLower(column.name).starts_with(prefix_);
+  };
   while (std::ranges::any_of(state.columns, is_taken)) prefix_ += "_";
 }
 
@@ -226,7 +218,7 @@ std::string ViewSelect::WithDeleted(const ViewFiles& files) const {
 std::string ViewSelect::WhyNot(std::initializer_list<const char*> added) const {
   for (const auto& column : state_->columns)
     for (const char* name : added)
-      if (Lower(column.name) == name) return "a column is called " + std::string(name);
+      if (AsciiLower(column.name) == name) return "a column is called " + std::string(name);
   return {};
 }
 

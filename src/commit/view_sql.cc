@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "commit/view_files.h"
 #include "commit/view_select.h"
 #include "model/sql_text.h"
@@ -13,15 +14,8 @@ namespace {
 constexpr const char* kTimestampPattern = "'_([0-9]{8}T[0-9]{12}Z)_part[0-9]+[.]parquet$'";
 constexpr int kDecimalDigitsMax = 38;
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return lower;
-}
-
 TableName Lower(const TableName& name) {
-  return {Lower(name.database), Lower(name.schema), Lower(name.name)};
+  return {AsciiLower(name.database), AsciiLower(name.schema), AsciiLower(name.name)};
 }
 
 // "TINYINT" and the like: what the engines share.
@@ -234,7 +228,7 @@ std::string AllViews(const ViewSelect& select, const ViewFiles& files, const Lan
 
 // Catalogs that DuckDB has for itself.
 std::string DuckDbCatalog(const std::string& database) {
-  auto lower = Lower(database);
+  auto lower = AsciiLower(database);
   return QuoteIdentifier(lower == "temp" || lower == "system" ? database + "_" : database);
 }
 

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/text.h"
 #include "base/units.h"
 #include "config/keys.h"
 
@@ -15,38 +16,13 @@ using Kind = Shape::Kind;
 
 constexpr std::size_t kShownMax = 60;
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return lower;
-}
-
-// How many single letters must be put in, taken out, replaced or swapped with a neighbour.
-std::size_t Distance(std::string_view a, std::string_view b) {
-  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-  for (std::size_t i = 0; i <= a.size(); ++i) {
-    for (std::size_t j = 0; j <= b.size(); ++j) {
-      if (i == 0 || j == 0) {
-        d[i][j] = i + j;
-        continue;
-      }
-      d[i][j] =
-          std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
-    }
-  }
-  return d[a.size()][b.size()];
-}
-
 // "did you mean "x"? allowed: …"
 std::string Allowed(std::string_view found, const std::vector<std::string_view>& words) {
   std::string_view nearest;
   auto least = std::max<std::size_t>(1, std::min<std::size_t>(found.size(), 12) / 3) + 1;
   if (found.size() <= kShownMax) {
     for (auto word : words) {
-      auto distance = Distance(Lower(found), Lower(word));
+      auto distance = EditDistance(found, word);
       if (distance < least && word.size() > 1) nearest = word, least = distance;
     }
   }
@@ -94,7 +70,7 @@ std::optional<std::int64_t> ParseInteger(std::string_view text) {
 
 std::optional<bool> ParseBoolean(const Node& node) {
   if (node.is_quoted && !node.is_from_variables) return std::nullopt;
-  auto word = Lower(node.text);
+  auto word = AsciiLower(node.text);
   if (word == "true" || word == "yes" || word == "on") return true;
   if (word == "false" || word == "no" || word == "off") return false;
   return std::nullopt;

@@ -2,28 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
+
 namespace tidemark::config {
 namespace {
-
-// The first byte that is not part of UTF-8 as files may hold it; npos: all of it is.
-std::size_t FindNotUtf8(std::string_view text) {
-  auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  for (std::size_t i = 0; i < text.size();) {
-    auto first = byte(i);
-    std::size_t length = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : 4;
-    if (first >= 0x80 && (first < 0xC2 || first > 0xF4)) return i;
-    if (i + length > text.size()) return i;
-    for (std::size_t k = 1; k < length; ++k)
-      if (byte(i + k) >> 6 != 2) return i;
-    bool is_overlong =
-        (first == 0xE0 && byte(i + 1) < 0xA0) || (first == 0xF0 && byte(i + 1) < 0x90);
-    bool is_surrogate = first == 0xED && byte(i + 1) > 0x9F;
-    bool is_too_high = first == 0xF4 && byte(i + 1) > 0x8F;
-    if (is_overlong || is_surrogate || is_too_high) return i;
-    i += length;
-  }
-  return text.npos;
-}
 
 Place PlaceOf(std::string_view text, std::size_t at) {
   Place place{.line = 1, .column = 1};

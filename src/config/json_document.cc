@@ -3,24 +3,11 @@
 #include <optional>
 #include <unordered_set>
 
+#include "base/text.h"
 #include "config/document.h"
 
 namespace tidemark::config {
 namespace {
-
-void AppendUtf8(std::string& text, std::uint32_t code) {
-  auto add = [&](std::uint32_t byte) { text.push_back(static_cast<char>(byte)); };
-  if (code < 0x80) {
-    add(code);
-  } else if (code < 0x800) {
-    add(0xC0 | code >> 6), add(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    add(0xE0 | code >> 12), add(0x80 | (code >> 6 & 0x3F)), add(0x80 | (code & 0x3F));
-  } else {
-    add(0xF0 | code >> 18), add(0x80 | (code >> 12 & 0x3F));
-    add(0x80 | (code >> 6 & 0x3F)), add(0x80 | (code & 0x3F));
-  }
-}
 
 // JSON as RFC 8259 has it. Not by a library: none tells where a value stands, keeps a number as it
 // is written and notices a key that stands twice; yaml-cpp, which reads most JSON, refuses
@@ -127,7 +114,7 @@ class Reader {
       ++at_;
       constexpr std::string_view kEscapes = "\"\\/bfnrt", kMeanings = "\"\\/\b\f\n\r\t";
       if (Peek() == 'u') {
-        AppendUtf8(text, TRY(CodePoint()));
+        AppendUtf8(TRY(CodePoint()), text);
       } else if (auto which = kEscapes.find(Peek()); which != kEscapes.npos) {
         text.push_back(kMeanings[which]);
       } else {

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/text.h"
 #include "config/config.h"
 #include "config/keys.h"
 #include "config/read_tables.h"
@@ -17,10 +18,7 @@ namespace tidemark::config {
 namespace {
 
 Language LanguageOf(const std::string& name) {
-  auto end = name.size() < 5 ? std::string() : name.substr(name.size() - 5);
-  std::ranges::transform(end, end.begin(),
-                         [](char c) { return static_cast<char>(std::tolower(c)); });
-  return end == ".json" ? Language::kJson : Language::kYaml;
+  return AsciiLower(name).ends_with(".json") ? Language::kJson : Language::kYaml;
 }
 
 // kNotFound when there is none. A file that never ends is read as far as the parser would take it.

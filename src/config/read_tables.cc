@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "config/keys.h"
 #include "config/section.h"
 
@@ -60,10 +61,7 @@ class TableReader {
   };
 
   bool IsSame(std::string_view a, std::string_view b) const {
-    auto fold = [&](char c) {
-      return !minds_case_ && c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    };
-    return std::ranges::equal(a, b, {}, fold, fold);
+    return minds_case_ ? a == b : EqualsNoCase(a, b);
   }
   Error Twice(std::string_view what, const std::string& first, const std::string& second,
               Place place, const std::string& path) const {

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/text.h"
+
 namespace tidemark::json {
 namespace {
 
@@ -25,25 +27,6 @@ const char* FindSpecial(const char* at, const char* end) {
   }
   while (at < end && *at != '"' && *at != '\\') ++at;
   return at;
-}
-
-void AppendUtf8(unsigned code, std::string& to) {
-  auto tail = [&](int shift) { to.push_back(static_cast<char>(0x80 | (code >> shift & 0x3f))); };
-  if (code < 0x80) {
-    to.push_back(static_cast<char>(code));
-  } else if (code < 0x800) {
-    to.push_back(static_cast<char>(0xc0 | code >> 6));
-    tail(0);
-  } else if (code < 0x10000) {
-    to.push_back(static_cast<char>(0xe0 | code >> 12));
-    tail(6);
-    tail(0);
-  } else {
-    to.push_back(static_cast<char>(0xf0 | code >> 18));
-    tail(12);
-    tail(6);
-    tail(0);
-  }
 }
 
 template <class T>

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/hash.h"
+#include "base/text.h"
 
 namespace tidemark {
 namespace {
@@ -12,12 +13,6 @@ constexpr std::size_t kPartBytesMax = 120;
 bool IsPlain(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
          c == '.' || c == '-';
-}
-
-std::string Folded(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
 }
 
 std::string WithHash(const std::string& part, std::string_view name) {
@@ -64,9 +59,9 @@ std::string PathPart(std::string_view name) {
 
 std::string PathPart(std::string_view name, const std::vector<std::string>& siblings) {
   auto part = PathPart(name);
-  auto folded = Folded(part);
+  auto folded = AsciiLower(part);
   for (const auto& sibling : siblings)
-    if (sibling != name && Folded(PathPart(sibling)) == folded) return WithHash(part, name);
+    if (sibling != name && AsciiLower(PathPart(sibling)) == folded) return WithHash(part, name);
   return part;
 }
 

@@ -1,43 +1,19 @@
 #include "sync/choice.h"
 
 #include <arrow/api.h>
-#include <strings.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "base/arrow_result.h"
+#include "base/text.h"
 #include "sync/hash_values.h"
 
 namespace tidemark {
 namespace {
 
-bool IsSameName(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
 bool HoldsName(const std::vector<std::string>& names, std::string_view name) {
-  return std::ranges::any_of(names, [&](const auto& other) { return IsSameName(other, name); });
-}
-
-// How many letters have to be put in, taken out, replaced or swapped with their neighbour.
-std::size_t Distance(std::string_view a, std::string_view b) {
-  auto is_same = [&](std::size_t i, std::size_t j) {
-    return IsSameName(a.substr(i - 1, 1), b.substr(j - 1, 1));
-  };
-  // The rows of the last three letters of `a`.
-  std::vector<std::size_t> before, above(b.size() + 1), row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    before = std::exchange(above, row);
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      row[j] = std::min({row[j - 1] + 1, above[j] + 1, above[j - 1] + !is_same(i, j)});
-      bool is_swapped = i > 1 && j > 1 && is_same(i, j - 1) && is_same(i - 1, j);
-      if (is_swapped) row[j] = std::min(row[j], before[j - 2] + 1);
-    }
-  }
-  return row.back();
+  return std::ranges::any_of(names, [&](const auto& other) { return EqualsNoCase(other, name); });
 }
 
 std::string Listed(const std::vector<std::string>& names, std::size_t most) {
@@ -270,7 +246,7 @@ std::vector<std::string> NearestNames(std::string_view misspelt,
   constexpr std::size_t kMost = 3;
   std::vector<std::pair<std::size_t, std::string>> near;
   for (const auto& name : names)
-    if (auto distance = Distance(misspelt, name);
+    if (auto distance = EditDistance(misspelt, name);
         distance <= std::max<std::size_t>(1, std::min(misspelt.size(), name.size()) / 3))
       near.emplace_back(distance, name);
   std::ranges::sort(near);

@@ -5,17 +5,11 @@
 #include <unordered_map>
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "sync/choice.h"
 
 namespace tidemark {
 namespace {
-
-std::string Folded(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  });
-  return text;
-}
 
 // Lengths make the parts unmistakable whatever they hold.
 std::string Fingerprint(const std::vector<std::string>& parts) {
@@ -26,7 +20,7 @@ std::string Fingerprint(const std::vector<std::string>& parts) {
 
 // In whatever order and case they were given.
 std::string NamesAsOne(std::vector<std::string> names) {
-  for (auto& name : names) name = Folded(std::move(name));
+  for (auto& name : names) name = AsciiLower(name);
   std::ranges::sort(names);
   return Fingerprint(names);
 }
@@ -34,11 +28,12 @@ std::string NamesAsOne(std::vector<std::string> names) {
 // Layouts of all tables. Names that some file systems would mix up are told apart.
 std::vector<TableLayout> Layouts(const std::vector<TableName>& names) {
   std::unordered_map<std::string, std::vector<std::string>> by_folded_part;
-  for (const auto& name : names) by_folded_part[Folded(PathPart(name.name))].push_back(name.name);
+  for (const auto& name : names)
+    by_folded_part[AsciiLower(PathPart(name.name))].push_back(name.name);
   std::vector<TableLayout> layouts;
   layouts.reserve(names.size());
   for (const auto& name : names) {
-    const auto& siblings = by_folded_part[Folded(PathPart(name.name))];
+    const auto& siblings = by_folded_part[AsciiLower(PathPart(name.name))];
     layouts.push_back(
         {name,
          {PathPart(name.database), PathPart(name.schema),

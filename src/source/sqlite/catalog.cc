@@ -1,18 +1,14 @@
 #include "source/sqlite/catalog.h"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
+#include "base/text.h"
+
 namespace tidemark::sqlite {
 namespace {
-
-bool EqualNoCase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
 
 bool ContainsNoCase(std::string_view text, std::string_view word) {
   auto same = [](char a, char b) { return (a | 0x20) == (b | 0x20); };
@@ -163,7 +159,7 @@ Status CatalogReader::ReadIndexes(CatalogTable& table) {
 std::string NameOfRowid(const CatalogTable& table) {
   for (const char* name : {"rowid", "_rowid_", "oid"}) {
     bool is_shadowed = std::any_of(table.columns.begin(), table.columns.end(),
-                                   [&](auto& column) { return EqualNoCase(column.name, name); });
+                                   [&](auto& column) { return EqualsNoCase(column.name, name); });
     if (!is_shadowed) return name;
   }
   return {};
@@ -171,8 +167,8 @@ std::string NameOfRowid(const CatalogTable& table) {
 
 const ListedTable* CatalogReader::FindUserTable(const std::string& name) const {
   auto start = std::string_view(name);
-  if (EqualNoCase(start.substr(0, 7), "sqlite_") ||
-      EqualNoCase(start.substr(0, kOwnPrefix.size()), kOwnPrefix))
+  if (EqualsNoCase(start.substr(0, 7), "sqlite_") ||
+      EqualsNoCase(start.substr(0, kOwnPrefix.size()), kOwnPrefix))
     return nullptr;
   auto listed = listed_.find(name);
   return listed == listed_.end() ? nullptr : &listed->second;  // not listed: a shadow table

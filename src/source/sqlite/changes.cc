@@ -1,12 +1,12 @@
 #include "source/sqlite/changes.h"
 
 #include <arrow/api.h>
-#include <strings.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "base/arrow_result.h"
+#include "base/text.h"
 #include "source/sqlite/column_builder.h"
 #include "source/sqlite/tracking_triggers.h"
 
@@ -93,7 +93,7 @@ Status ChangeStream::FindColumns(const CatalogTable& catalog) {
   for (int index : catalog.key) {
     auto& name = catalog.columns[index].name;
     auto found = std::find_if(columns_.begin(), columns_.end(), [&](int column) {
-      return ::strcasecmp(table_.columns[column].name.c_str(), name.c_str()) == 0;
+      return EqualsNoCase(table_.columns[column].name, name);
     });
     if (found == columns_.end())
       return Fail(ErrorKind::kInvalid,

@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "base/arrow_result.h"
+#include "base/text.h"
 
 namespace tidemark::sqlite {
 namespace {
@@ -153,7 +154,7 @@ bool BatchBuilder::AppendText(int column, std::string_view value) {
   auto& buffers = columns_[static_cast<std::size_t>(column)];
   switch (buffers.kind) {
     case Kind::kUtf8:
-      if (!IsValidUtf8(value)) return false;
+      if (!IsUtf8(value)) return false;
       SetBytes(buffers, value);
       return true;
     case Kind::kDate: {
@@ -169,7 +170,7 @@ bool BatchBuilder::AppendText(int column, std::string_view value) {
       return true;
     }
     case Kind::kAnyAsUtf8:
-      return IsValidUtf8(value) && SetAny(column, kTextClass, value);
+      return IsUtf8(value) && SetAny(column, kTextClass, value);
     case Kind::kAnyAsBinary:
       return SetAny(column, kTextClass, value);
     default:

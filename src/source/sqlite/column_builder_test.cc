@@ -76,16 +76,6 @@ TEST(ParseTimestamp, RealTimes) {
     EXPECT_FALSE(ParseTimestamp(text, &us)) << text;
 }
 
-TEST(IsValidUtf8, AcceptsAndRefuses) {
-  using namespace std::string_view_literals;
-  for (auto text : {""sv, "plain"sv, "a\0b"sv, "eight by\xc3\xa9"sv, "\xe2\x82\xac"sv,
-                    "\xf0\x9f\x98\x80"sv, "\xf4\x8f\xbf\xbf"sv, "\xed\x9f\xbf"sv})
-    EXPECT_TRUE(IsValidUtf8(text)) << text;
-  for (auto text : {"\xff"sv, "\x80"sv, "\xc0\x80"sv, "\xc3"sv, "\xe0\x80\x80"sv, "\xed\xa0\x80"sv,
-                    "\xf0\x80\x80\x80"sv, "\xf4\x90\x80\x80"sv, "12345678\xc3"sv})
-    EXPECT_FALSE(IsValidUtf8(text)) << text;
-}
-
 // Each type takes exactly the values it stands for.
 TEST(BatchBuilder, Misfits) {
   auto boolean = Builder(OneColumn(arrow::boolean()));

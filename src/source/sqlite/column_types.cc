@@ -6,8 +6,6 @@
 #include <cstring>
 #include <string>
 
-#include "base/utf8.h"
-
 namespace tidemark::sqlite {
 namespace {
 
@@ -151,30 +149,6 @@ bool ParseTimestamp(std::string_view text, std::int64_t* microseconds) {
   }
   *microseconds =
       (days * std::int64_t{86'400} + hour * 3600 + minute * 60 + second) * 1'000'000 + fraction;
-  return true;
-}
-
-bool IsValidUtf8(std::string_view text) {
-  auto* p = reinterpret_cast<const unsigned char*>(text.data());
-  std::size_t left = text.size();
-  while (left > 0) {
-    while (left >= 8) {
-      std::uint64_t word;
-      std::memcpy(&word, p, 8);
-      if (word & (0x80 * kEighths)) break;
-      p += 8;
-      left -= 8;
-    }
-    while (left > 0 && *p < 0x80) {
-      ++p;
-      --left;
-    }
-    if (left == 0) return true;
-    int length = Utf8Length(reinterpret_cast<const char*>(p), left);
-    if (length == 0) return false;
-    p += length;
-    left -= static_cast<std::size_t>(length);
-  }
   return true;
 }
 

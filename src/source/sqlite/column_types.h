@@ -24,8 +24,4 @@ bool ParseDate(std::string_view text, std::int32_t* days);
 // that.
 bool ParseTimestamp(std::string_view text, std::int64_t* microseconds);
 
-// Whether the bytes are UTF-8 as Arrow's readers demand it: no surrogates, no overlong forms. NUL
-// is.
-bool IsValidUtf8(std::string_view text);
-
 }  // namespace tidemark::sqlite

@@ -1,9 +1,9 @@
 #include "source/sqlite/condition.h"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <string_view>
+
+#include "base/text.h"
 
 namespace tidemark::sqlite {
 namespace {
@@ -60,7 +60,7 @@ bool MayMeanNow(std::string_view text) {
     if (IsQuote(c)) {
       auto end = std::min(EndOfQuoted(text, at), text.size());
       auto inner = text.substr(at + 1, end - at - 1);
-      if (c == '\'' && inner.size() == 3 && ::strncasecmp(inner.data(), "now", 3) == 0) return true;
+      if (c == '\'' && EqualsNoCase(inner, "now")) return true;
       at = end;
     }
     if (c != ' ' && c != '\t' && c != '\n' && c != '\r' && c != '\f') before = c;
@@ -79,7 +79,7 @@ int Overhear(void* context, int action, const char*, const char* name, const cha
   auto& heard = *static_cast<Overheard*>(context);
   if (action == SQLITE_SELECT) ++heard.selects;
   if (action != SQLITE_FUNCTION || !name) return SQLITE_OK;
-  auto is_one_of = [&](auto... names) { return (... || (::strcasecmp(name, names) == 0)); };
+  auto is_one_of = [&](auto... names) { return (... || EqualsNoCase(name, names)); };
   if (is_one_of("date", "time", "datetime", "julianday", "unixepoch", "strftime", "timediff"))
     heard.asks_times = true;
   if (is_one_of("random", "randomblob", "changes", "total_changes", "last_insert_rowid",

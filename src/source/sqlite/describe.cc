@@ -1,7 +1,6 @@
 #include "source/sqlite/describe.h"
 
 #include <arrow/type.h>
-#include <strings.h>
 
 #include <algorithm>
 #include <charconv>
@@ -9,19 +8,13 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "source/sqlite/column_types.h"
 
 namespace tidemark::sqlite {
 namespace {
 
 constexpr std::string_view kReservedPrefix = "SYS_CHANGE_";
-
-std::string LowerCase(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  }
-  return text;
-}
 
 // Lengths make the parts unmistakable whatever the names hold.
 void AppendPart(std::string& text, std::string_view part) {
@@ -34,8 +27,8 @@ std::string FingerprintOf(const CatalogTable& catalog) {
   std::string text = catalog.is_without_rowid ? "w" : "r";
   for (const auto& column : catalog.columns) {
     AppendPart(text, column.name);
-    AppendPart(text, LowerCase(column.declared_type));
-    AppendPart(text, LowerCase(column.collation));
+    AppendPart(text, AsciiLower(column.declared_type));
+    AppendPart(text, AsciiLower(column.collation));
     AppendPart(text, std::to_string(column.key_position));
     text += column.generated == CatalogColumn::Generated::kNo ? 'n' : 'g';
   }
@@ -44,7 +37,7 @@ std::string FingerprintOf(const CatalogTable& catalog) {
 
 bool StartsNull(const CatalogColumn& column) {
   if (column.generated != CatalogColumn::Generated::kNo) return false;
-  return !column.default_sql || LowerCase(*column.default_sql) == "null";
+  return !column.default_sql || AsciiLower(*column.default_sql) == "null";
 }
 
 }  // namespace
@@ -56,7 +49,7 @@ Table DescribeTable(const CatalogTable& catalog, TableName name) {
   for (const auto& column : catalog.columns) {
     table.columns.push_back({.name = column.name,
                              .type = PromisedType(column.declared_type),
-                             .source_type = LowerCase(column.declared_type),
+                             .source_type = AsciiLower(column.declared_type),
                              .id = std::nullopt,
                              .storage_class_of = {},
                              .starts_null = StartsNull(column)});
@@ -80,11 +73,10 @@ std::string UnsupportedBecause(const CatalogTable& catalog) {
   for (std::size_t i = 0; i < catalog.columns.size(); ++i) {
     const auto& name = catalog.columns[i].name;
     bool is_reserved =
-        name.size() >= kReservedPrefix.size() &&
-        ::strncasecmp(name.data(), kReservedPrefix.data(), kReservedPrefix.size()) == 0;
+        EqualsNoCase(std::string_view(name).substr(0, kReservedPrefix.size()), kReservedPrefix);
     if (is_reserved)
       return "its column \"" + name + "\" has a name that is taken by the columns of a change";
-    if (!IsValidUtf8(name))
+    if (!IsUtf8(name))
       return "the name of its column " + std::to_string(i + 1) + " is not valid UTF-8";
   }
   return {};

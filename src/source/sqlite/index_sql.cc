@@ -1,8 +1,8 @@
 #include "source/sqlite/index_sql.h"
 
-#include <strings.h>
-
 #include <cctype>
+
+#include "base/text.h"
 
 namespace tidemark::sqlite {
 namespace {
@@ -72,9 +72,7 @@ std::string_view TextOf(std::string_view sql, const Token& token) {
 }
 
 bool IsWord(std::string_view sql, const Token& token, std::string_view word) {
-  auto text = TextOf(sql, token);
-  return token.kind == Token::Kind::kWord && text.size() == word.size() &&
-         ::strncasecmp(text.data(), word.data(), word.size()) == 0;
+  return token.kind == Token::Kind::kWord && EqualsNoCase(TextOf(sql, token), word);
 }
 
 std::string Unquoted(std::string_view text) {
@@ -137,12 +135,8 @@ std::string FirstName(std::string_view sql) {
 
 int CountMentions(std::string_view sql, std::string_view identifier) {
   int count = 0;
-  for (auto& token : Tokens(sql)) {
-    auto name = NameIn(sql, token);
-    if (name.size() == identifier.size() &&
-        ::strncasecmp(name.data(), identifier.data(), name.size()) == 0)
-      ++count;
-  }
+  for (auto& token : Tokens(sql))
+    if (EqualsNoCase(NameIn(sql, token), identifier)) ++count;
   return count;
 }
 

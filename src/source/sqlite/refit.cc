@@ -1,13 +1,13 @@
 #include "source/sqlite/refit.h"
 
 #include <arrow/type.h>
-#include <strings.h>
 
 #include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "source/sqlite/column_types.h"
 
 namespace tidemark::sqlite {
@@ -52,7 +52,7 @@ void LookAt(sqlite3_stmt* statement, int column, Seen* seen) {
       std::int64_t microseconds;
       if (seen->only_dates) seen->only_dates = ParseDate(text, &days);
       if (seen->only_timestamps) seen->only_timestamps = ParseTimestamp(text, &microseconds);
-      if (seen->only_utf8) seen->only_utf8 = IsValidUtf8(text);
+      if (seen->only_utf8) seen->only_utf8 = IsUtf8(text);
       break;
     }
     default:
@@ -106,10 +106,6 @@ Fitted Fit(const Column& asked, bool had_class, bool may_follow_values, const Se
     if (Holds(arrow::Type::BINARY, seen)) return {arrow::binary(), false};
   }
   return any(id == arrow::Type::BINARY);
-}
-
-bool IsSameName(const std::string& a, const std::string& b) {
-  return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
 }
 
 Result<std::vector<Seen>> LookAtAll(Connection& connection, const CatalogTable& catalog,
@@ -176,7 +172,7 @@ Result<Table> Refit(Connection& connection, const CatalogTable& catalog, const T
                   "name the column, or leave the table out with --exclude");
     auto class_name = column.name + kClassSuffix;
     for (const auto& name : names)
-      if (IsSameName(name, class_name))
+      if (EqualsNoCase(name, class_name))
         return Fail(ErrorKind::kUnsupported,
                     "table " + Display(asked.name) + ": column \"" + column.name +
                         "\" holds values of several types and needs a column \"" + class_name +

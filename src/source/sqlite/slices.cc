@@ -12,21 +12,6 @@ namespace {
 using Json = nlohmann::json;
 constexpr int kRowsPerStopCheck = 65'536;
 
-std::optional<std::string> BytesOfHex(const std::string& hex) {
-  auto digit = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-  };
-  if (hex.size() % 2 != 0) return std::nullopt;
-  std::string bytes;
-  for (std::size_t i = 0; i < hex.size(); i += 2) {
-    int high = digit(hex[i]), low = digit(hex[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    bytes.push_back(static_cast<char>(high << 4 | low));
-  }
-  return bytes;
-}
-
 // {"i": 5}, {"r": bits of the double}, {"t": hex}, {"b": hex}. Text as hex, as it may be no UTF-8.
 Json JsonOf(const KeyValue& value) {
   if (auto* integer = std::get_if<std::int64_t>(&value)) return {{"i", *integer}};

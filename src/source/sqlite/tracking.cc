@@ -1,9 +1,8 @@
 #include "source/sqlite/tracking.h"
 
-#include <strings.h>
-
 #include <algorithm>
 
+#include "base/text.h"
 #include "source/sqlite/tracking_commands.h"
 #include "source/sqlite/tracking_triggers.h"
 
@@ -149,9 +148,8 @@ Status Setup::Forget(std::int64_t id) {
 Status Setup::ForgetGone() {
   std::vector<std::int64_t> gone;
   for (auto& [name, tracked] : tracking_.tables) {
-    bool is_there = std::any_of(catalog_.begin(), catalog_.end(), [&](auto& table) {
-      return ::strcasecmp(table.name.c_str(), name.c_str()) == 0;
-    });
+    bool is_there = std::any_of(catalog_.begin(), catalog_.end(),
+                                [&](auto& table) { return EqualsNoCase(table.name, name); });
     if (!is_there) gone.push_back(tracked.id);
   }
   for (auto id : gone) TRY(Forget(id));

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/text.h"
+
 namespace tidemark::sqlite {
 namespace {
 
@@ -14,13 +16,6 @@ std::string FolderOf(const std::string& path) {
   auto slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-std::string LowerCase(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return lower;
 }
 
 // Where the journal cannot be made SQLite says that the database cannot be opened.
@@ -80,9 +75,9 @@ Result<ChosenTables> ChooseTables(Connection& connection, const std::vector<Cata
     bool matched = false;
     for (std::size_t i = 0; i < catalog.size(); ++i) {
       // A name may hold the characters of a glob.
-      auto name = LowerCase(catalog[i].name);
-      if (name != LowerCase(pattern) &&
-          sqlite3_strglob(LowerCase(pattern).c_str(), name.c_str()) != 0)
+      auto name = AsciiLower(catalog[i].name);
+      if (name != AsciiLower(pattern) &&
+          sqlite3_strglob(AsciiLower(pattern).c_str(), name.c_str()) != 0)
         continue;
       is_chosen[i] = matched = true;
     }

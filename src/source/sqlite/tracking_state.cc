@@ -1,20 +1,12 @@
-#include <strings.h>
-
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/text.h"
 #include "source/sqlite/tracking.h"
 #include "source/sqlite/tracking_triggers.h"
 
 namespace tidemark::sqlite {
 namespace {
-
-std::string LowerCase(std::string_view name) {
-  std::string lower(name);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return lower;
-}
 
 // What sqlite_schema says of our own things.
 struct OwnSchema {
@@ -86,7 +78,7 @@ Result<std::vector<Registered>> ReadRegistered(Connection& connection) {
 
 bool IsBuiltIn(const std::string& collation) {
   for (const char* name : {"BINARY", "NOCASE", "RTRIM"})
-    if (::strcasecmp(collation.c_str(), name) == 0) return true;
+    if (EqualsNoCase(collation, name)) return true;
   return false;
 }
 
@@ -133,7 +125,7 @@ std::string LogName(std::int64_t id) {
 }
 
 const TrackedTable* TrackingDatabase::Find(std::string_view table) const {
-  auto found = tables.find(LowerCase(table));
+  auto found = tables.find(AsciiLower(table));
   return found == tables.end() ? nullptr : &found->second;
 }
 
@@ -155,10 +147,10 @@ Result<std::optional<TrackingDatabase>> ReadTracking(Connection& connection) {
     }
     // Triggers follow their table when it is renamed; the registered name does not.
     entry.table.triggers_digest = triggers->second.digest;
-    database.tables[LowerCase(triggers->second.table)] = std::move(entry.table);
+    database.tables[AsciiLower(triggers->second.table)] = std::move(entry.table);
   }
   for (auto& entry : without_triggers)
-    database.tables.try_emplace(LowerCase(entry.name), std::move(entry.table));
+    database.tables.try_emplace(AsciiLower(entry.name), std::move(entry.table));
   return std::optional<TrackingDatabase>(std::move(database));
 }
 

@@ -1,10 +1,9 @@
 #include "source/sqlite/tracking_triggers.h"
 
-#include <strings.h>
-
 #include <functional>
 #include <optional>
 
+#include "base/text.h"
 #include "source/sqlite/column_types.h"
 #include "source/sqlite/index_sql.h"
 #include "source/sqlite/tracking.h"
@@ -12,13 +11,9 @@
 namespace tidemark::sqlite {
 namespace {
 
-bool EqualNoCase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
 const CatalogColumn* FindColumn(const CatalogTable& table, std::string_view name) {
   for (auto& column : table.columns)
-    if (EqualNoCase(column.name, name)) return &column;
+    if (EqualsNoCase(column.name, name)) return &column;
   return nullptr;
 }
 
@@ -31,7 +26,7 @@ const CatalogColumn* ColumnOf(const CatalogTable& table, const UniqueIndex& inde
   auto& alias = table.columns[*table.rowid_alias];
   if (term >= parsed.terms.size()) return &alias;
   bool is_alias = QuoteIdentifier(alias.name) == parsed.terms[term] ||
-                  EqualNoCase(alias.name, parsed.terms[term]);
+                  EqualsNoCase(alias.name, parsed.terms[term]);
   return is_alias ? &alias : nullptr;
 }
 
@@ -48,7 +43,7 @@ class TriggerTexts {
     name_ = QuoteIdentifier(table.name);
     from_ = name_;
     // In a table of that name NEW."a" would be its own column.
-    if (EqualNoCase(table.name, "new") || EqualNoCase(table.name, "old"))
+    if (EqualsNoCase(table.name, "new") || EqualsNoCase(table.name, "old"))
       from_ += " AS \"_tidemark_row\"";
     for (int column : table.key) key_.push_back(QuoteIdentifier(table.columns[column].name));
     note_ = "INSERT INTO " + LogName(id) + "(existed";
@@ -100,9 +95,9 @@ class TriggerTexts {
   std::string Moved(const CatalogColumn& column) const {
     auto name = QuoteIdentifier(column.name);
     auto sql = "NEW." + name + " IS NOT OLD." + name;
-    if (!EqualNoCase(column.collation, "BINARY")) sql += " COLLATE BINARY";
+    if (!EqualsNoCase(column.collation, "BINARY")) sql += " COLLATE BINARY";
     // Only here are 1 and 1.0 two storage classes of one key.
-    bool is_any = table_.is_strict && EqualNoCase(column.declared_type, "ANY");
+    bool is_any = table_.is_strict && EqualsNoCase(column.declared_type, "ANY");
     if (is_any || AffinityOf(column.declared_type) == Affinity::kBlob)
       sql += " OR typeof(NEW." + name + ")<>typeof(OLD." + name + ")";
     return sql;
@@ -140,7 +135,7 @@ class TriggerTexts {
       if (i > 0) rows.match += " AND ";
       if (column) {
         rows.match += QuoteIdentifier(column->name);
-        if (!EqualNoCase(column->collation, term.collation))
+        if (!EqualsNoCase(column->collation, term.collation))
           rows.match += " COLLATE " + QuoteIdentifier(term.collation);
         rows.match += "=" + NewValue(*column);
         moved += (moved.empty() ? "" : " OR ") + Moved(*column);
@@ -226,7 +221,7 @@ std::vector<std::string> KeyCollations(const CatalogTable& table) {
     if (!index.is_primary_key) continue;
     for (auto& term : index.terms) {
       for (std::size_t i = 0; i < table.key.size(); ++i)
-        if (EqualNoCase(term.column, table.columns[table.key[i]].name))
+        if (EqualsNoCase(term.column, table.columns[table.key[i]].name))
           collations[i] = term.collation;
     }
   }
