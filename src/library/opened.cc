@@ -5,26 +5,21 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/text.h"
 #include "model/table_name.h"
 #include "object/memory.h"
+#include "sync/survey.h"
 
 namespace tidemark {
 namespace {
 
-std::string Folded(std::string_view text) {
-  std::string folded(text);
-  for (char& c : folded)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return folded;
-}
-
 // The source's own spelling of a name: exactly, or else the one that differs only by case.
 const TableName* FindTable(const std::vector<TableName>& names, const ChosenTable& chosen) {
   auto is_same = [&](const TableName& name) {
-    return name.name == chosen.name && Folded(name.schema) == Folded(chosen.schema);
+    return name.name == chosen.name && EqualsNoCase(name.schema, chosen.schema);
   };
   auto is_alike = [&](const TableName& name) {
-    return Folded(name.name) == Folded(chosen.name) && Folded(name.schema) == Folded(chosen.schema);
+    return EqualsNoCase(name.name, chosen.name) && EqualsNoCase(name.schema, chosen.schema);
   };
   auto found = std::ranges::find_if(names, is_same);
   if (found == names.end()) found = std::ranges::find_if(names, is_alike);
@@ -38,7 +33,7 @@ void Resolve(const std::vector<TableName>& names, OpenedDatabase& database) {
   options.chosen.emplace();
   for (const auto& schema : setup.whole_schemas)
     for (const auto& name : names)
-      if (Folded(name.schema) == Folded(schema)) options.chosen->insert(Display(name));
+      if (EqualsNoCase(name.schema, schema)) options.chosen->insert(Display(name));
   for (const auto& table : setup.tables) {
     const auto* found = FindTable(names, table);
     // A table that was landed and is gone is told by its name.
@@ -51,12 +46,6 @@ void Resolve(const std::vector<TableName>& names, OpenedDatabase& database) {
   }
   // Nothing beside them: also tables that are gone are told.
   if (setup.tables.empty() && !setup.whole_schemas.empty()) options.chosen.reset();
-}
-
-bool IsChosen(const SyncOptions& options, const TableName& name) {
-  auto matches = [&](const std::string& glob) { return MatchesGlob(glob, name); };
-  return (options.include.empty() || std::ranges::any_of(options.include, matches)) &&
-         std::ranges::none_of(options.exclude, matches);
 }
 
 void OpenOne(OpenedDatabase& database) {
@@ -102,8 +91,7 @@ Status ApplyGlobs(std::vector<OpenedDatabase>& databases,
     std::set<std::string> chosen;
     for (const auto& list : {names[i], databases[i].missing})
       for (const auto& name : list)
-        if ((!options.chosen || options.chosen->contains(Display(name))) && IsChosen(options, name))
-          chosen.insert(Display(name));
+        if (IsChosen(options, name)) chosen.insert(Display(name));
     std::erase_if(databases[i].missing,
                   [&](const TableName& name) { return !chosen.contains(Display(name)); });
     options.chosen = std::move(chosen);
