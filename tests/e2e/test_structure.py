@@ -19,6 +19,7 @@ ALLOWED = {
     "fold": {"base", "model", "object", "source", "encode", "commit"},
 }
 ALLOWED["sync"] = {*ALLOWED, "fold"}
+ALLOWED["jobs"] = {"base", "model", "object", "source", "encode", "commit", "fold"}
 ALLOWED["config"] = {"base"}
 ALLOWED["library"] = {*ALLOWED, "sync"}
 ALLOWED["cli"] = {*ALLOWED, "library"}
