@@ -56,7 +56,7 @@ class Collation:
         return bool(self.flags & _UTF8)
 
     @property
-    def bytes(self) -> bytes:
+    def raw(self) -> bytes:
         word = self.locale | self.flags << 20 | self.version << 28
         return word.to_bytes(4, "little") + bytes([self.sort_id])
 

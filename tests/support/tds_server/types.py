@@ -36,16 +36,16 @@ _TEXT_POINTER = b"\x10dummy textptr\0\0\0dummyTS\0"
 _EXACT = Context(prec=80)
 
 # Fixed types: the byte of the not-null form, that of the nullable one, size, and how to pack.
-_FIXED = {
+FIXED = {
     "bit": (0x32, 0x68, 1, "<B"), "tinyint": (0x30, 0x26, 1, "<B"), "smallint": (0x34, 0x26, 2, "<h"),
     "int": (0x38, 0x26, 4, "<i"), "bigint": (0x7F, 0x26, 8, "<q"), "real": (0x3B, 0x6D, 4, "<f"),
     "float": (0x3E, 0x6D, 8, "<d"), "money": (0x3C, 0x6E, 8, ""), "smallmoney": (0x7A, 0x6E, 4, "<i"),
     "datetime": (0x3D, 0x6F, 8, ""), "smalldatetime": (0x3A, 0x6F, 4, "<HH"),
 }
-_DECIMAL = {"decimal": 0x6A, "numeric": 0x6C}
-_SCALED = {"time": 0x29, "datetime2": 0x2A, "datetimeoffset": 0x2B}
-_TEXT = {"varchar": 0xA7, "char": 0xAF, "nvarchar": 0xE7, "nchar": 0xEF}
-_BINARY = {"varbinary": 0xA5, "binary": 0xAD}
+DECIMAL = {"decimal": 0x6A, "numeric": 0x6C}
+SCALED = {"time": 0x29, "datetime2": 0x2A, "datetimeoffset": 0x2B}
+TEXT = {"varchar": 0xA7, "char": 0xAF, "nvarchar": 0xE7, "nchar": 0xEF}
+BINARY = {"varbinary": 0xA5, "binary": 0xAD}
 _LONG = {"text": 0x23, "ntext": 0x63, "image": 0x22}
 UDTS = {"hierarchyid": 892, "geometry": 0xFFFF, "geography": 0xFFFF}
 _ALIASES = {"integer": ("int", 0), "dec": ("decimal", 0), "character": ("char", 0), "timestamp": ("rowversion", 0),
@@ -53,7 +53,7 @@ _ALIASES = {"integer": ("int", 0), "dec": ("decimal", 0), "character": ("char", 
             "char varying": ("varchar", 0), "binary varying": ("varbinary", 0)}
 _LIMITS = {"varchar": 8000, "char": 8000, "varbinary": 8000, "binary": 8000, "nvarchar": 4000, "nchar": 4000,
            "vector": 1998}
-_PLAIN = {*_FIXED, *_LONG, *UDTS, "date", "uniqueidentifier", "rowversion", "sql_variant", "xml", "json"} - {"float"}
+_PLAIN = {*FIXED, *_LONG, *UDTS, "date", "uniqueidentifier", "rowversion", "sql_variant", "xml", "json"} - {"float"}
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class SqlType:
 
     @property
     def is_text(self) -> bool:
-        return self.name in _TEXT or self.name in ("text", "ntext", "xml", "json")
+        return self.name in TEXT or self.name in ("text", "ntext", "xml", "json")
 
     @property
     def text_collation(self) -> Collation:
@@ -101,9 +101,9 @@ class SqlType:
 
     @property
     def declaration(self) -> str:
-        if self.name in _DECIMAL:
+        if self.name in DECIMAL:
             return f"{self.name}({self.precision},{self.scale})"
-        if self.name in _SCALED:
+        if self.name in SCALED:
             return f"{self.name}({self.scale})"
         if self.length and self.name != "rowversion":
             return f"{self.name}({'max' if self.is_max else self.length})"
@@ -135,19 +135,19 @@ class SqlType:
 
 
 def _declared(name: str, first: str | None, second: int, declaration: str) -> SqlType:
-    if name in _DECIMAL:
+    if name in DECIMAL:
         precision = int(first or 18)
         if not 1 <= precision <= 38 or second > precision:
             raise ValueError(f"type {declaration!r}")
         return SqlType(name, precision=precision, scale=second)
     if name == "float":
         return SqlType("real" if int(first or 53) <= 24 else "float")
-    if name in _SCALED:
+    if name in SCALED:
         scale = int(first) if first is not None else 7
         if scale > 7:
             raise ValueError(f"type {declaration!r}")
         return SqlType(name, scale=scale)
-    if name in _TEXT or name in _BINARY or name == "vector":
+    if name in TEXT or name in BINARY or name == "vector":
         length = MAX if first == "max" else int(first or 1)
         if length > _LIMITS[name] or length == 0 or (first == "max" and name in ("char", "nchar", "binary")):
             raise ValueError(f"type {declaration!r}")
@@ -167,21 +167,22 @@ def _us_varchar(text: str) -> bytes:
 
 def _type_info(type_: SqlType, nullable: bool, table: tuple[str, ...]) -> bytes:
     name = type_.name
-    if name in _FIXED:
-        fixed, open_form, size, _ = _FIXED[name]
+    if name in FIXED:
+        fixed, open_form, size, _ = FIXED[name]
         return bytes([open_form, size]) if nullable else bytes([fixed])
-    if name in _DECIMAL:
-        return bytes([_DECIMAL[name], 17, type_.precision, type_.scale])
-    if name in _SCALED:
-        return bytes([_SCALED[name], type_.scale])
-    if name in _TEXT:
+    if name in DECIMAL:
+        return bytes([DECIMAL[name], 17, type_.precision, type_.scale])
+    if name in SCALED:
+        return bytes([SCALED[name], type_.scale])
+    if name in TEXT:
         length = 0xFFFF if type_.is_max else type_.length * (2 if type_.is_unicode else 1)
-        return struct.pack("<BH", _TEXT[name], length) + type_.text_collation.bytes
-    if name in _BINARY:
-        return struct.pack("<BH", _BINARY[name], 0xFFFF if type_.is_max else type_.length)
+        return struct.pack("<BH", TEXT[name], length) + type_.text_collation.raw
+    if name in BINARY:
+        return struct.pack("<BH", BINARY[name], 0xFFFF if type_.is_max else type_.length)
     if name in _LONG:
-        length = 0x7FFFFFFE if name == "ntext" else 0x7FFFFFFF
-        tail = b"" if name == "image" else type_.text_collation.bytes
+        # The session's TEXTSIZE, where it has one, is what the metadata says.
+        length = type_.length or (0x7FFFFFFE if name == "ntext" else 0x7FFFFFFF)
+        tail = b"" if name == "image" else type_.text_collation.raw
         return struct.pack("<BI", _LONG[name], length) + tail + bytes([len(table)]) + b"".join(map(_us_varchar, table))
     if name in UDTS:
         assembly = f"Microsoft.SqlServer.Types.Sql{ {'hierarchyid': 'HierarchyId'}.get(name, name.capitalize()) }, " \
@@ -225,7 +226,8 @@ def _small_money(value: Any) -> bytes:
 def _time(ticks: int, scale: int) -> bytes:
     if not 0 <= ticks < 864_000_000_000:
         raise ValueError(f"{ticks} is no time of a day")
-    return (ticks // 10 ** (7 - scale)).to_bytes(3 if scale < 3 else 4 if scale < 5 else 5, "little")
+    unit: int = 10 ** (7 - scale)
+    return (ticks // unit).to_bytes(3 if scale < 3 else 4 if scale < 5 else 5, "little")
 
 
 def _date(days: int) -> bytes:
@@ -244,7 +246,7 @@ def _scaled(type_: SqlType) -> Callable[[Any], bytes]:
 
 
 def _characters(type_: SqlType) -> Callable[[Any], bytes]:
-    limit = 0 if type_.is_max or type_.name not in _TEXT else type_.length * (2 if type_.is_unicode else 1)
+    limit = 0 if type_.is_max or type_.name not in TEXT else type_.length * (2 if type_.is_unicode else 1)
     pad = {"char": b" ", "nchar": b" \0"}.get(type_.name, b"")
     if type_.name == "json":
         encode_text: Callable[[str], bytes] = lambda text: text.encode("utf-8")
@@ -264,7 +266,7 @@ def _characters(type_: SqlType) -> Callable[[Any], bytes]:
 def _bytes(type_: SqlType) -> Callable[[Any], bytes]:
     def encode(value: Any) -> bytes:
         data = bytes(value)
-        if type_.name in _BINARY and not type_.is_max and len(data) > type_.length:
+        if type_.name in BINARY and not type_.is_max and len(data) > type_.length:
             raise ValueError(f"{len(data)} bytes are too many for {type_.declaration}")
         return data.ljust(type_.length, b"\0") if type_.name == "binary" else data
     return encode
@@ -281,9 +283,9 @@ def _vector(type_: SqlType) -> Callable[[Any], bytes]:
 def _raw(type_: SqlType) -> Callable[[Any], bytes]:
     """The bytes of a value without anything before them."""
     name = type_.name
-    if name in _DECIMAL:
+    if name in DECIMAL:
         return _decimal(type_)
-    if name in _SCALED:
+    if name in SCALED:
         return _scaled(type_)
     if type_.is_text:
         return _characters(type_)
@@ -293,8 +295,8 @@ def _raw(type_: SqlType) -> Callable[[Any], bytes]:
         return lambda value: struct.pack("<HH", value[0] - DAYS_TO_1900, value[1])
     if name == "vector":
         return _vector(type_)
-    if name in _FIXED and name not in ("money", "smallmoney"):
-        return struct.Struct(_FIXED[name][3]).pack
+    if name in FIXED and name not in ("money", "smallmoney"):
+        return struct.Struct(FIXED[name][3]).pack
     simple: dict[str, Callable[[Any], bytes]] = {
         "money": _money, "smallmoney": _small_money, "date": _date, "uniqueidentifier": lambda value: value.bytes_le}
     return simple.get(name) or _bytes(type_)
@@ -315,17 +317,17 @@ def _variant(value: Any) -> bytes:
         return b"\0\0\0\0"
     base: SqlType = value.type
     data, properties = _raw(base)(value.value), b""
-    if base.name in _FIXED:
-        code = _FIXED[base.name][0]
-    elif base.name in _DECIMAL:
-        code, properties, data = _DECIMAL[base.name], bytes([base.precision, base.scale]), data.ljust(17, b"\0")
-    elif base.name in _SCALED:
-        code, properties = _SCALED[base.name], bytes([base.scale])
-    elif base.name in _TEXT:
-        code = _TEXT[base.name]
-        properties = base.text_collation.bytes + struct.pack("<H", base.length * (2 if base.is_unicode else 1))
-    elif base.name in _BINARY:
-        code, properties = _BINARY[base.name], struct.pack("<H", base.length)
+    if base.name in FIXED:
+        code = FIXED[base.name][0]
+    elif base.name in DECIMAL:
+        code, properties, data = DECIMAL[base.name], bytes([base.precision, base.scale]), data.ljust(17, b"\0")
+    elif base.name in SCALED:
+        code, properties = SCALED[base.name], bytes([base.scale])
+    elif base.name in TEXT:
+        code = TEXT[base.name]
+        properties = base.text_collation.raw + struct.pack("<H", base.length * (2 if base.is_unicode else 1))
+    elif base.name in BINARY:
+        code, properties = BINARY[base.name], struct.pack("<H", base.length)
     else:
         code = {"date": 0x28, "uniqueidentifier": 0x24}[base.name]
     return struct.pack("<IBB", 2 + len(properties) + len(data), code, len(properties)) + properties + data
@@ -335,14 +337,14 @@ def _encoder(type_: SqlType, nullable: bool) -> Callable[[Any], bytes]:
     name, raw = type_.name, _raw(type_) if type_.name != "sql_variant" else _variant
     if name == "sql_variant":
         return raw
-    if name in _FIXED and not nullable:
+    if name in FIXED and not nullable:
         return raw
     if type_.is_plp:
         piece, known = type_.plp_piece, type_.plp_total_known
         return lambda value: _PLP_NULL if value is None else plp(raw(value), piece, known)
     if name in _LONG:
         return lambda value: b"\0" if value is None else _TEXT_POINTER + struct.pack("<I", len(data := raw(value))) + data
-    if name in _TEXT or name in _BINARY or name in ("rowversion", "vector"):
+    if name in TEXT or name in BINARY or name in ("rowversion", "vector"):
         return lambda value: b"\xff\xff" if value is None else struct.pack("<H", len(data := raw(value))) + data
     return lambda value: b"\0" if value is None else bytes([len(data := raw(value))]) + data
 
