@@ -37,10 +37,12 @@ void AppendFeature(Feature feature, std::string_view value, std::string* to) {
 
 std::string Features(const Login7& login) {
   std::string features;
+  features.reserve(128 + (login.federated ? login.federated->token.size() * 2 : 0));
   if (login.federated) {
     const FederatedLogin& federated = *login.federated;
     const bool is_inline = federated.way == TokenWay::kInline;
     std::string value;
+    value.reserve(federated.token.size() * 2 + 64);
     Store(static_cast<std::uint8_t>(((is_inline ? kLibraryInline : kLibraryAsked) << 1) |
                                     (federated.is_echoed ? 1 : 0)),
           &value);
@@ -66,11 +68,12 @@ std::string Features(const Login7& login) {
 // The texts behind the fixed part, and where each stands.
 class Texts {
  public:
+  // Never moved, which would leave a copy of the password behind.
+  Texts() { bytes_.reserve(8 * kTextUnitsMax * 2); }
   Status Append(std::string_view name, std::string utf16) {
     if (utf16.size() / 2 > kTextUnitsMax) {
-      return Fail(ErrorKind::kInvalid,
-                  fmt::format("{} has {} characters, a login holds {}", name, utf16.size() / 2,
-                              kTextUnitsMax));
+      return Fail(ErrorKind::kInvalid, fmt::format("{} has {} characters, a login holds {}", name,
+                                                   utf16.size() / 2, kTextUnitsMax));
     }
     Place(utf16.size() / 2);
     bytes_ += utf16;

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <string>
 
 namespace tidemark::tds {
 namespace {
@@ -36,9 +35,10 @@ Result<PacketHeader> DecodeReplyHeader(const std::uint8_t* bytes) {
   if (!is_known || length < kPacketHeaderBytes) {
     std::string seen;
     for (std::size_t i = 0; i < kPacketHeaderBytes; ++i) seen += fmt::format(" {:02x}", bytes[i]);
-    return Fail(ErrorKind::kInvalid,
-                fmt::format("what answers does not speak TDS: it sent{} where a packet begins", seen),
-                "check that host and port are those of a SQL Server");
+    return Fail(
+        ErrorKind::kInvalid,
+        fmt::format("what answers does not speak TDS: it sent{} where a packet begins", seen),
+        "check that host and port are those of a SQL Server");
   }
   return PacketHeader{bytes[0], (bytes[1] & kLastPacket) != 0, length - kPacketHeaderBytes};
 }
@@ -75,15 +75,18 @@ ReplyInput::ReplyInput(ByteStream* stream)
 }
 
 void ReplyInput::NextMessage() {
-  TIDEMARK_CHECK(begin_ == end_ && packet_left_ == 0);
+  TIDEMARK_CHECK(begin_ == end_ && packet_left_ == 0 && is_last_);
   is_last_ = false;
 }
 
-Status ReplyInput::SkipMessage() {
+Result<std::string> ReplyInput::SkipMessage(std::size_t kept) {
   while (true) {
-    begin_ = end_;
-    if (!TRY(Extend(1))) return {};
+    if (size() > kept) Skip(size() - kept);
+    if (!TRY(Extend(size() + 1))) break;
   }
+  std::string tail(reinterpret_cast<const char*>(begin_), size());
+  Skip(size());
+  return tail;
 }
 
 Result<bool> ReplyInput::Extend(std::size_t bytes) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "source/sqlserver/tds/byte_stream.h"
@@ -49,11 +50,8 @@ class ReplyInput final : public Input {
 
   // Goes to the message after the one that was read to its end.
   void NextMessage();
-  // Reads what is left of this message and drops it.
-  Status SkipMessage();
-  // Bytes of a following message are here already.
-  bool has_more() const { return raw_begin_ != raw_end_; }
-  bool is_last_packet() const { return is_last_; }
+  // Reads what is left of this message and drops it but for its last `kept` bytes at most.
+  Result<std::string> SkipMessage(std::size_t kept);
 
  protected:
   Result<bool> Extend(std::size_t bytes) override;
@@ -71,7 +69,7 @@ class ReplyInput final : public Input {
   std::uint8_t* raw_begin_;
   std::uint8_t* raw_end_;
   std::size_t packet_left_ = 0;
-  bool is_last_ = false;  // the packet that was begun is the message's last
+  bool is_last_ = true;  // the packet that was begun is the message's last; true before the first
 };
 
 }  // namespace tidemark::tds

@@ -25,7 +25,7 @@ struct ServerVersion {
 
 struct PreloginRequest {
   Encryption encryption = Encryption::kOn;
-  std::string instance;                 // empty: whichever listens
+  std::string instance;  // empty: whichever listens
   bool asks_for_federated_token = false;
   std::uint32_t process = 0;
 };

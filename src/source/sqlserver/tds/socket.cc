@@ -1,80 +1,20 @@
 #include "source/sqlserver/tds/socket.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <memory>
-#include <thread>
 #include <vector>
+
+#include "source/sqlserver/tds/lookup.h"
 
 namespace tidemark::tds {
 namespace {
-
-struct Address {
-  sockaddr_storage bytes{};
-  socklen_t size = 0;
-};
-
-// What a look-up thread and the one that waits for it share: the resolver cannot be interrupted, so
-// who stops waiting leaves the thread to finish alone.
-struct LookUp {
-  std::string host, port;
-  int done_fd = -1;
-  int error = 0;
-  std::vector<Address> addresses;
-  ~LookUp() {
-    if (done_fd >= 0) close(done_fd);
-  }
-};
-
-void Resolve(const std::shared_ptr<LookUp>& look_up) {
-  addrinfo wanted{};
-  wanted.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  look_up->error = getaddrinfo(look_up->host.c_str(), look_up->port.c_str(), &wanted, &found);
-  for (const addrinfo* one = look_up->error == 0 ? found : nullptr; one != nullptr;
-       one = one->ai_next) {
-    Address address;
-    std::memcpy(&address.bytes, one->ai_addr, one->ai_addrlen);
-    address.size = one->ai_addrlen;
-    look_up->addresses.push_back(address);
-  }
-  if (found != nullptr) freeaddrinfo(found);
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto written = write(look_up->done_fd, &one, sizeof one);
-}
-
-Result<std::vector<Address>> AddressesOf(const Endpoint& endpoint, Waiter& waiter) {
-  auto look_up = std::make_shared<LookUp>();
-  look_up->host = endpoint.host;
-  look_up->port = std::to_string(endpoint.port);
-  look_up->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (look_up->done_fd < 0) {
-    return Fail(ErrorKind::kUnavailable,
-                fmt::format("cannot make an event descriptor: {}", std::strerror(errno)));
-  }
-  std::thread([look_up] { Resolve(look_up); }).detach();
-  TRY_WHILE("look up host \"" + endpoint.host + "\"", waiter.Wait(look_up->done_fd, POLLIN));
-  if (look_up->error == EAI_AGAIN) {
-    return Fail(ErrorKind::kUnavailable,
-                fmt::format("the name service does not answer for host \"{}\"", endpoint.host));
-  }
-  if (look_up->error != 0 || look_up->addresses.empty()) {
-    return Fail(ErrorKind::kNotFound, fmt::format("there is no host \"{}\": {}", endpoint.host,
-                                                  gai_strerror(look_up->error)),
-                "check the name of the server");
-  }
-  return std::move(look_up->addresses);
-}
 
 // Small requests go at once; a peer that vanished is noticed within two minutes.
 void Configure(int fd) {
@@ -86,7 +26,7 @@ void Configure(int fd) {
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
-Status ConnectTo(int fd, const Address& address, Waiter& waiter) {
+Status ConnectTo(int fd, const SocketAddress& address, Waiter& waiter) {
   const auto* where = reinterpret_cast<const sockaddr*>(&address.bytes);
   if (connect(fd, where, address.size) != 0) {
     if (errno != EINPROGRESS) return Fail(ErrorKind::kUnavailable, std::strerror(errno));
@@ -102,7 +42,7 @@ Status ConnectTo(int fd, const Address& address, Waiter& waiter) {
 }  // namespace
 
 Result<Socket> Socket::Connect(const Endpoint& endpoint, Waiter& waiter) {
-  const std::vector<Address> addresses = TRY(AddressesOf(endpoint, waiter));
+  const std::vector<SocketAddress> addresses = TRY(LookUp(endpoint, SOCK_STREAM, waiter));
   Error failure{ErrorKind::kUnavailable, "no address"};
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     const int fd =

@@ -80,8 +80,9 @@ std::string Date(const ASN1_TIME* time) {
 Error Refusal(X509_STORE_CTX* store, const TlsOptions& options) {
   const int error = X509_STORE_CTX_get_error(store);
   X509* certificate = X509_STORE_CTX_get_current_cert(store);
-  const std::string trust = "name the file of its authority by ca_file, or accept any certificate "
-                            "by trust_server_certificate=true";
+  const std::string trust =
+      "name the file of its authority by ca_file, or accept any certificate "
+      "by trust_server_certificate=true";
   const bool has_certificate = certificate != nullptr;
   switch (error) {
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
@@ -150,8 +151,8 @@ class OpenSslTls final : public Tls {
 
 int OpenSslTls::OnRead(BIO* bio, char* room, int size) {
   auto* tls = static_cast<OpenSslTls*>(BIO_get_data(bio));
-  auto got = tls->stream_->Read(
-      {reinterpret_cast<std::uint8_t*>(room), static_cast<std::size_t>(size)});
+  auto got =
+      tls->stream_->Read({reinterpret_cast<std::uint8_t*>(room), static_cast<std::size_t>(size)});
   if (!got) {
     tls->error_ = std::move(got).error();
     return -1;
@@ -192,8 +193,8 @@ BIO_METHOD* OpenSslTls::Method() {
 
 int OpenSslTls::OnVerify(int is_fine, X509_STORE_CTX* store) {
   if (is_fine == 1) return 1;
-  auto* session = static_cast<SSL*>(
-      X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* session =
+      static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
   auto* tls = static_cast<OpenSslTls*>(SSL_get_app_data(session));
   tls->error_ = Refusal(store, tls->options_);
   return 0;
@@ -211,13 +212,11 @@ Status OpenSslTls::MakeContext() {
   SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
   if (options_.trusts_any_certificate) return {};
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, OnVerify);
-  const bool is_loaded =
-      options_.ca_file.empty()
-          ? SSL_CTX_set_default_verify_paths(context) == 1
-          : SSL_CTX_load_verify_file(context, options_.ca_file.c_str()) == 1;
+  const bool is_loaded = options_.ca_file.empty()
+                             ? SSL_CTX_set_default_verify_paths(context) == 1
+                             : SSL_CTX_load_verify_file(context, options_.ca_file.c_str()) == 1;
   if (!is_loaded) {
-    return Fail(ErrorKind::kInvalid,
-                fmt::format("ca_file {}: {}", options_.ca_file, TakeReason()),
+    return Fail(ErrorKind::kInvalid, fmt::format("ca_file {}: {}", options_.ca_file, TakeReason()),
                 "a PEM file with the certificate of the authority, or of the server itself");
   }
   // With a file of the user's, one certificate in it is enough: it need not be a root.
@@ -263,10 +262,10 @@ Error OpenSslTls::HandshakeError() {
   }
   const unsigned long code = ERR_peek_last_error();
   const std::string reason = TakeReason();
-  const std::string strict_hint =
-      options_.is_strict ? "servers before SQL Server 2022 know no strict encryption: "
-                           "use encrypt=true"
-                         : "";
+  const std::string strict_hint = options_.is_strict
+                                      ? "servers before SQL Server 2022 know no strict encryption: "
+                                        "use encrypt=true"
+                                      : "";
   if (is_closed_below_) {
     return {ErrorKind::kUnavailable, "the server closed the connection during the TLS handshake",
             strict_hint};
@@ -275,8 +274,9 @@ Error OpenSslTls::HandshakeError() {
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_PACKET_LENGTH_TOO_LONG:
     case SSL_R_UNEXPECTED_MESSAGE:
-      return {ErrorKind::kInvalid, "what answers does not speak TLS",
-              options_.is_strict ? strict_hint : "check that host and port are those of a SQL Server"};
+      return {
+          ErrorKind::kInvalid, "what answers does not speak TLS",
+          options_.is_strict ? strict_hint : "check that host and port are those of a SQL Server"};
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
     case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:

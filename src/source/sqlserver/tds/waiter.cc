@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string>
 
 #include "base/clock.h"
 
@@ -15,7 +16,9 @@ namespace tidemark::tds {
 namespace {
 
 std::unexpected<Error> TimedOut(std::int64_t ms) {
-  return Fail(ErrorKind::kUnavailable, fmt::format("no answer within {} ms", ms));
+  const std::string time =
+      ms % 1000 == 0 ? fmt::format("{} s", ms / 1000) : fmt::format("{} ms", ms);
+  return Fail(ErrorKind::kUnavailable, "no answer within " + time);
 }
 
 }  // namespace
@@ -60,6 +63,7 @@ Status Waiter::CheckStop() const {
 
 Status Waiter::Wait(int fd, short events) {
   const std::int64_t begin_us = SystemClock().MonotonicUs();
+  has_timed_out_ = false;
   while (true) {
     TRY(CheckStop());
     const std::int64_t now_us = SystemClock().MonotonicUs();
@@ -67,6 +71,7 @@ Status Waiter::Wait(int fd, short events) {
     if (deadline_us_ != 0) left_us = deadline_us_ - now_us;
     if (silence_ms_ != 0) left_us = std::min(left_us, begin_us + silence_ms_ * 1000 - now_us);
     if (left_us <= 0) {
+      has_timed_out_ = true;
       const bool is_deadline = deadline_us_ != 0 && now_us >= deadline_us_;
       return TimedOut(is_deadline ? agreed_ms_ : silence_ms_);
     }

@@ -29,6 +29,8 @@ class Waiter {
 
   // kCancelled: somebody asked to stop.
   Status CheckStop() const;
+  // Whether the last wait ended because time ran out.
+  bool has_timed_out() const { return has_timed_out_; }
   // Until `fd` has one of `events` (POLLIN, POLLOUT). kUnavailable: time ran out.
   Status Wait(int fd, short events);
 
@@ -47,6 +49,7 @@ class Waiter {
   std::int64_t deadline_us_ = 0;
   std::int64_t agreed_ms_ = 0;  // what SetTimeLeft was called with: for the message
   bool heeds_stop_ = true;
+  bool has_timed_out_ = false;
 };
 
 }  // namespace tidemark::tds
