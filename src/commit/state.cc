@@ -36,6 +36,7 @@ Json ColumnsJson(const std::vector<Column>& columns) {
     if (column.field_id > 0) json["field_id"] = column.field_id;
     if (!column.storage_class_of.empty())
       json["storage_class_of"] = TextJson(column.storage_class_of);
+    if (column.spelling != Spelling::kExact) json["spelling"] = static_cast<int>(column.spelling);
     array.push_back(std::move(json));
   }
   return array;
@@ -158,7 +159,12 @@ Status ReadColumn(const Json& json, Column& column) {
   if (json.is_object() && json.contains("storage_class_of"))
     fields.Read("storage_class_of", column.storage_class_of);
   if (json.is_object() && json.contains("field_id")) fields.Read("field_id", column.field_id);
+  std::int64_t spelling = 0;
+  if (json.is_object() && json.contains("spelling")) fields.Read("spelling", spelling);
   TRY(fields.Done());
+  if (spelling < 0 || spelling > static_cast<std::int64_t>(Spelling::kCase))
+    return Fail(ErrorKind::kCorrupt, "spelling " + std::to_string(spelling) + " is not known");
+  column.spelling = static_cast<Spelling>(spelling);
   if (!type.empty()) column.type = TRY(TypeFromName(type));
   return {};
 }

@@ -11,6 +11,7 @@
 #include "fold/base_merge.h"
 #include "fold/base_rows.h"
 #include "fold/key_filter.h"
+#include "fold/key_spelling.h"
 #include "fold/landed_reader.h"
 #include "fold/row_bytes.h"
 
@@ -116,6 +117,7 @@ class BaseFold {
   const Fold::BatchSink& sink_;
   std::vector<int> order_;  // columns in the order of rows' bytes: the key's first
   int key_columns_ = 0;
+  KeySpelling spelling_;
   std::unique_ptr<BaseRows> rows_;
   std::unique_ptr<TempFolder> folder_;
   std::unique_ptr<Partitions> changes_, older_;  // Invariant: go before folder_
@@ -132,6 +134,9 @@ Status BaseFold::SelectColumns() {
     order_.push_back(column);
   }
   key_columns_ = static_cast<int>(order_.size());
+  std::vector<Column> key_columns;
+  for (int column : order_) key_columns.push_back(state_.columns[static_cast<std::size_t>(column)]);
+  spelling_ = KeySpelling(key_columns);
   for (int column = 0; column < schema_->num_fields(); ++column)
     if (std::ranges::find(order_, column) == order_.end()) order_.push_back(column);
   for (int column : order_)
@@ -211,7 +216,7 @@ Status BaseFold::ReadChanges(const LandedFile& file, std::uint32_t rank) {
         record.version = rows.versions[row];
         record.key_size = static_cast<std::uint32_t>(encoder.Key(i).size());
         record.payload = record.operation == 'D' ? encoder.Key(i) : encoder.Whole(i);
-        record.key = hash_.Of(encoder.Key(i));
+        record.key = hash_.Of(spelling_.Of(encoder.Key(i)));
         filter_.Add(record.key);
         TRY(Append(changes_set_, record, {}));
       }
@@ -251,7 +256,7 @@ Status BaseFold::StreamBatch(const LandedReader::Rows& rows, std::span<const int
           passes[at] = passes[at] && said.is_base();
           continue;
         }
-        auto key = hash_.Of(encoder.Key(i));
+        auto key = hash_.Of(spelling_.Of(encoder.Key(i)));
         if (!filter_.MayHave(key)) continue;
         passes[at] = false;
         char head[kVersionHeadBytes];

@@ -11,6 +11,7 @@
 #include "base/arrow_result.h"
 #include "base/random.h"
 #include "fold/comparison.h"
+#include "fold/key_spelling.h"
 #include "fold/landed_reader.h"
 #include "fold/row_bytes.h"
 
@@ -118,6 +119,7 @@ class PartitionedFold final : public Fold {
   const RowHash hash_;
   std::vector<int> order_;  // columns of schema_ in the order of rows' bytes: the key's first
   int key_columns_ = 0;
+  KeySpelling spelling_;  // copied by each thread that uses it
   std::vector<std::string> missing_files_;
   std::int64_t landed_records_ = 0;
 
@@ -168,6 +170,9 @@ Status PartitionedFold::SelectColumns(const std::vector<std::string>& key) {
     order_.push_back(column);
   }
   key_columns_ = static_cast<int>(order_.size());
+  std::vector<Column> key_columns;
+  for (int column : order_) key_columns.push_back(columns_[static_cast<std::size_t>(column)]);
+  spelling_ = KeySpelling(key_columns);
   if (options_.compares_rows || key.empty())
     for (int column = 0; column < schema_->num_fields(); ++column)
       if (std::ranges::find(key_order(), column) == key_order().end()) order_.push_back(column);
@@ -249,7 +254,7 @@ Status PartitionedFold::AddLandedRun(const RowEncoder& encoder, const LandedRead
     auto row = encoder.first_row() + i;
     if (has_key()) {
       record.payload = encoder.Key(i);
-      record.key = hash_.Of(record.payload);
+      record.key = hash_.Of(spelling_.Of(record.payload));
       if (options_.compares_rows) record.row = hash_.Of(encoder.Rest(i));
       record.version = rows.versions[row];
       record.operation = rows.operations[static_cast<std::size_t>(row)];
@@ -315,6 +320,7 @@ Status PartitionedFold::AddSource(const arrow::RecordBatch& rows) {
 Status PartitionedFold::AddSourceRun(const RowEncoder& encoder) {
   // Hashed before the lock is taken: under it is only copying.
   std::vector<Record> records(static_cast<std::size_t>(encoder.rows()));
+  auto spelling = spelling_;
   for (std::int64_t i = 0; i < encoder.rows(); ++i) {
     auto& record = records[static_cast<std::size_t>(i)];
     if (!has_key()) {
@@ -322,7 +328,7 @@ Status PartitionedFold::AddSourceRun(const RowEncoder& encoder) {
       continue;
     }
     auto key = encoder.Key(i);
-    record.key = hash_.Of(key);
+    record.key = hash_.Of(spelling.Of(key));
     if (!options_.compares_rows) continue;
     record.row = hash_.Of(encoder.Rest(i));
     record.key_size = static_cast<std::uint32_t>(key.size());
@@ -349,7 +355,7 @@ Status PartitionedFold::AddPending(const arrow::RecordBatch& changes) {
   TRY(encoder.Start(changes, columns, key_columns_));
   while (TRY(encoder.Next()))
     for (std::int64_t i = 0; i < encoder.rows(); ++i) {
-      record.key = hash_.Of(encoder.Key(i));
+      record.key = hash_.Of(spelling_.Of(encoder.Key(i)));
       TRY(Append(sets_.pending, record));
     }
   return {};

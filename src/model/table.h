@@ -21,6 +21,13 @@ struct TableName {
   auto operator<=>(const TableName&) const = default;
 };
 
+// What texts may differ in and still be one key to their database.
+enum class Spelling : std::uint8_t {
+  kExact,           // in nothing
+  kTrailingBlanks,  // "a" and "a "
+  kCase,            // "a", "a " and "A"
+};
+
 struct Column {
   std::string name;
   std::shared_ptr<arrow::DataType> type;  // what batches and files carry
@@ -29,6 +36,9 @@ struct Column {
   // Set: not a column of the table but the storage class ("integer", "real", "text", "blob") of the
   // value in the column named here, which stands just before (reference: widened columns).
   std::string storage_class_of;
+  // Set: it holds what the column named here has beside its value, and is landed where that one is.
+  std::string beside = {};
+  Spelling spelling = Spelling::kExact;  // of a key's column
   std::int64_t field_id = 0;  // in Parquet files, for as long as there is the column; 0: none yet
   // It has no default and is not computed: added to a table, it is NULL in the rows that are there.
   bool starts_null = false;

@@ -32,6 +32,17 @@ struct TableStatus {
   // same afterwards: a column dropped and added again. 0: the source cannot tell.
   std::int64_t schema_version = 0;
   std::int64_t retention_seconds = 0;  // how long changes are kept; 0: unknown or forever
+  // Nothing changed since the position that Inspect was given: it has only to be moved on.
+  bool is_unchanged = false;
+  bool is_empty = false;  // it has no row, for certain
+  // Versions are the server's own, so that those which another program noted mean the same.
+  bool has_server_versions = false;
+};
+
+// A table that Inspect will be asked about.
+struct Question {
+  TableName name;
+  const Position* last = nullptr;  // as Inspect takes it
 };
 
 // What a run is about to read of one table.
@@ -50,6 +61,9 @@ struct Slice {
 class Snapshot {
  public:
   virtual ~Snapshot() = default;
+  // Once, before Inspect: all that it will be asked, for a source that can ask its server about
+  // many tables together.
+  virtual Status Expect(std::span<const Question> questions);
   // kNotFound: no such table in this state. `last`: how far the table was read before; the source
   // checks that its history still has that point.
   virtual Result<TableStatus> Inspect(const TableName& name, const Position* last) = 0;
@@ -70,6 +84,9 @@ class Snapshot {
   // A row for which `table.where` does not hold counts as gone.
   virtual Result<std::unique_ptr<BatchStream>> Changes(const Table& table,
                                                        std::int64_t version) = 0;
+  // What became of values and rows of the table that could not be given as they are, by policies
+  // that this source names; as sentences for people, counted over all streams so far.
+  virtual std::vector<std::string> WarningsOf(const TableName& name);
   // After a stream of this table failed with kMisfit: looks at every value and gives the table with
   // the narrowest columns that hold them all (never narrower than asked), its key empty when the
   // key cannot serve. Then everything of the table is read again with that.

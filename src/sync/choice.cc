@@ -70,9 +70,13 @@ class Choice {
     landed.where = settings_->where;
     landed.columns.clear();
     for (const auto& column : source.columns) {
-      bool is_excluded = HoldsName(settings_->exclude, column.name);
+      // What stands beside a column comes and goes with it.
+      const auto& name = column.beside.empty() ? column.name : column.beside;
+      bool is_excluded =
+          HoldsName(settings_->exclude, column.name) || HoldsName(settings_->exclude, name);
       bool is_key = std::ranges::find(source.key, column.name) != source.key.end();
-      bool is_chosen = settings_->columns.empty() || HoldsName(settings_->columns, column.name);
+      bool is_chosen = settings_->columns.empty() || HoldsName(settings_->columns, name) ||
+                       HoldsName(settings_->columns, column.name);
       if (is_excluded && is_key)
         landed.warnings.push_back("column \"" + column.name + "\" of " + Display(source.name) +
                                   " is part of the key and is landed, although `exclude` names it");
@@ -84,12 +88,19 @@ class Choice {
 
   // Hashed columns as they are landed.
   void Hash(Table& table) const {
-    std::erase_if(table.columns,
-                  [&](const Column& c) { return !c.storage_class_of.empty() && IsHashed(c); });
+    auto goes_with_hashed = [&](const Column& c) {
+      return !c.storage_class_of.empty()
+                 ? IsHashed(c)
+                 : !c.beside.empty() && HoldsName(settings_->hash, c.beside);
+    };
+    for (const auto& column : table.columns)
+      if (goes_with_hashed(column)) std::erase(table.key, column.name);
+    std::erase_if(table.columns, goes_with_hashed);
     for (auto& column : table.columns) {
       if (!IsHashed(column)) continue;
       column.type = arrow::utf8();
       column.source_type = "text";
+      column.spelling = Spelling::kExact;
     }
   }
 
@@ -166,6 +177,7 @@ class ChosenSnapshot final : public Snapshot {
   ChosenSnapshot(std::unique_ptr<Snapshot> source, const SyncOptions& options)
       : source_(std::move(source)), options_(options) {}
 
+  Status Expect(std::span<const Question> questions) override { return source_->Expect(questions); }
   Result<TableStatus> Inspect(const TableName& name, const Position* last) override {
     auto status = TRY(source_->Inspect(name, last));
     auto choice = ChoiceOf(name);
@@ -197,6 +209,9 @@ class ChosenSnapshot final : public Snapshot {
     if (!ChoiceOf(table.name).hashes()) return source_->Changes(table, version);
     return Hashed(table, TRY(source_->Changes(ToSource(table), version)), ChangeSchema(table),
                   kLeadColumns);
+  }
+  std::vector<std::string> WarningsOf(const TableName& name) override {
+    return source_->WarningsOf(name);
   }
   Result<Table> Refit(const Table& table) override {
     auto fitted = TRY(source_->Refit(ToSource(table)));

@@ -43,7 +43,8 @@ std::optional<Reason> BrokenHistory(const LandedState& state, const TableStatus&
   return std::nullopt;
 }
 
-std::optional<Error> Refusal(Mode mode, const LandedState& state, const TableStatus& status) {
+std::optional<Error> Refusal(Mode mode, const LandedState& state, const TableStatus& status,
+                             bool can_adopt) {
   for (const auto& column : status.table.columns)
     for (const char* reserved : {kVersionColumn, kCreationVersionColumn, kOperationColumn})
       if (column.name == reserved)
@@ -51,7 +52,7 @@ std::optional<Error> Refusal(Mode mode, const LandedState& state, const TableSta
                      "table " + Display(status.table.name) + ": column \"" + column.name +
                          "\" has the name of a column that landed files add",
                      "rename the column, or leave the table out with --exclude"};
-  if (mode == Mode::kIncremental && !state.is_loaded)
+  if (mode == Mode::kIncremental && !state.is_loaded && !can_adopt)
     return Error{ErrorKind::kInvalid,
                  "table " + Display(status.table.name) +
                      ": mode incremental needs an earlier sync, and there is none",
@@ -136,7 +137,10 @@ class Case {
     if (IsTouched())
       return AreOldRowsKnown() ? Plain(Action::kChanges, Reason::kSchemaChanged)
                                : Compare(Reason::kSchemaChanged);
-    if (status_.current == state_.position) return Plain(Action::kNothing, Reason::kNoChanges);
+    if (status_.is_unchanged && status_.is_empty && MayHaveLandedRows())
+      return Load(Reason::kTruncated);
+    if (status_.is_unchanged || status_.current == state_.position)
+      return Plain(Action::kNothing, Reason::kNoChanges);
     return Plain(Action::kChanges, Reason::kChanges);
   }
 
@@ -152,6 +156,13 @@ class Case {
            });
   }
 
+  // An empty table without a change since it had rows has lost them in a way that is not noted.
+  // Rows of files are counted with those that delete, so that one load more may be needed than is.
+  bool MayHaveLandedRows() const {
+    bool is_known_empty = state_.last_run.mode == "full" && state_.last_run.rows == 0;
+    return !is_known_empty && (state_.live_rows > 0 || state_.base.rows > 0);
+  }
+
   // DROP COLUMN and ADD COLUMN change rows without a trigger, and may leave the same definition:
   // then only the rows themselves can tell.
   bool IsTouched() const {
@@ -163,8 +174,10 @@ class Case {
   bool AreOldRowsKnown() const {
     return evolution_.any() && evolution_.is_certain &&
            std::ranges::all_of(evolution_.added, [&](const Column& column) {
-             auto is_older = std::ranges::find(state_.dropped, column.name, &Column::name);
-             return column.starts_null && is_older == state_.dropped.end();
+             auto has_name = [&](const std::vector<Column>& columns) {
+               return std::ranges::find(columns, column.name, &Column::name) != columns.end();
+             };
+             return column.starts_null && !has_name(state_.dropped) && !has_name(state_.columns);
            });
   }
 
@@ -212,15 +225,36 @@ class Case {
 
 }  // namespace
 
+namespace {
+
+// Whether the rows that another program landed are as good as ours: its version is one of this very
+// history, and what it wrote has the columns that we would write.
+bool CanAdopt(const TableStatus& status, const DecisionSettings& settings) {
+  return settings.foreign_version && status.has_server_versions && status.min_valid_version &&
+         !status.table.key.empty() && settings.mode != Mode::kFull &&
+         settings.config == LandedConfig() &&
+         *settings.foreign_version >= *status.min_valid_version &&
+         *settings.foreign_version <= status.current.version;
+}
+
+Decision Adopt(const TableStatus& status, std::int64_t version) {
+  Decision decision{.action = Action::kChanges, .reason = Reason::kChanges, .table = status.table};
+  decision.adopted_version = version;
+  return decision;
+}
+
+}  // namespace
+
 Decision Decide(const LandedState& state, const TableStatus& status,
                 const DecisionSettings& settings) {
-  if (auto refusal = Refusal(settings.mode, state, status)) {
+  if (auto refusal = Refusal(settings.mode, state, status, CanAdopt(status, settings))) {
     Decision failed{.table = status.table};
     failed.error = std::move(refusal);
     return failed;
   }
   if (!state.is_loaded) {
     auto first = Load(Reason::kFirstLoad, status.table, /*is_first=*/true);
+    if (!state.load && CanAdopt(status, settings)) return Adopt(status, *settings.foreign_version);
     if (!state.load) return first;
     first.starts_over_because = WhyStartOver(*state.load, status, settings.config);
     first.goes_on = first.starts_over_because.empty();

@@ -28,6 +28,8 @@ struct Decision {
   // A first load that an earlier run left unfinished: go on with it, or why that cannot be.
   bool goes_on = false;
   std::string starts_over_because;
+  // The files of another program are gone on with: changes after the version that it had read.
+  std::optional<std::int64_t> adopted_version;
   std::optional<Error> error;  // set: the table fails with it
 };
 
@@ -36,6 +38,7 @@ struct DecisionSettings {
   Mode mode = Mode::kFullIncremental;
   LandedConfig config;
   OnRename on_rename = OnRename::kBackfill;
+  std::optional<std::int64_t> foreign_version;  // of a watermark that is not ours
 };
 
 // Why a load that an earlier run left unfinished cannot be gone on with; empty: it can. `status`

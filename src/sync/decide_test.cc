@@ -213,5 +213,55 @@ TEST(Decide, ColumnWithoutANameKeepsItsNeighbourSingle) {
   EXPECT_EQ(WithLandedTypes(status.table, Landed(status, 5).columns).columns.size(), 2u);
 }
 
+// The version is the whole database's: others have moved it on.
+TEST(Decide, AnUnchangedTableOnlyMovesOn) {
+  auto status = Tracked(9);
+  status.is_unchanged = true;
+  auto decision = Decided(Landed(status, 5), status);
+  EXPECT_EQ(decision.action, Action::kNothing);
+  EXPECT_EQ(decision.reason, Reason::kNoChanges);
+  // Unless it cannot be followed at all.
+  status.min_valid_version = 6;
+  EXPECT_EQ(Decided(Landed(status, 5), status).reason, Reason::kExpired);
+}
+
+TEST(Decide, RowsThatVanishedWithoutAChangeWereTruncated) {
+  auto status = Tracked(9);
+  status.is_unchanged = status.is_empty = true;
+  auto state = Landed(status, 5);
+  EXPECT_EQ(Decided(state, status).action, Action::kNothing);
+  state.live_rows = 3;
+  auto decision = Decided(state, status);
+  EXPECT_EQ(decision.action, Action::kLoad);
+  EXPECT_EQ(decision.reason, Reason::kTruncated);
+  EXPECT_TRUE(decision.lands_deletes);
+  // Which has found nothing more to delete.
+  state.last_run.mode = "full";
+  EXPECT_EQ(Decided(state, status).action, Action::kNothing);
+}
+
+TEST(Decide, AnotherProgramsWatermarkIsGoneOnWith) {
+  auto status = Tracked(9);
+  status.min_valid_version = 3;
+  DecisionSettings settings;
+  settings.foreign_version = 4;
+  // Its versions mean nothing here.
+  EXPECT_EQ(Decide({}, status, settings).reason, Reason::kFirstLoad);
+  status.has_server_versions = true;
+  auto decision = Decide({}, status, settings);
+  EXPECT_EQ(decision.action, Action::kChanges);
+  EXPECT_EQ(decision.adopted_version, 4);
+  settings.mode = Mode::kIncremental;
+  EXPECT_EQ(Decide({}, status, settings).action, Action::kChanges);
+  for (std::int64_t version : {2, 10}) {
+    settings.mode = Mode::kFullIncremental;
+    settings.foreign_version = version;
+    EXPECT_EQ(Decide({}, status, settings).reason, Reason::kFirstLoad) << version;
+  }
+  settings.foreign_version = 4;
+  settings.config.format = "unified";
+  EXPECT_EQ(Decide({}, status, settings).reason, Reason::kFirstLoad);
+}
+
 }  // namespace
 }  // namespace tidemark

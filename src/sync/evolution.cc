@@ -31,6 +31,7 @@ class Alignment {
         statements_(status.schema_version - state.schema_version) {}
 
   Evolution Run() {
+    if (HaveIdentities()) return RunByIdentity();
     MatchIdentities();
     if (IsSameOrder()) MatchPlaces();
     for (const auto* column : landed_)
@@ -56,6 +57,30 @@ class Alignment {
   bool IsNew(const Column* present) const {
     return FindName(landed_, present->name) == landed_.end() && !IsRenamed(present->name, false);
   }
+  // Every column tells which one it is, so that nothing has to be guessed from names and places.
+  bool HaveIdentities() const {
+    auto has_id = [](const Column* column) { return column->id.has_value(); };
+    return !landed_.empty() && std::ranges::all_of(landed_, has_id) &&
+           std::ranges::all_of(present_, has_id);
+  }
+
+  Evolution RunByIdentity() {
+    auto find = [](const Columns& columns, const Column* of) {
+      return std::ranges::find(columns, of->id, [](const Column* c) { return c->id; });
+    };
+    for (const auto* landed : landed_) {
+      auto found = find(present_, landed);
+      if (found == present_.end())
+        evolution_.dropped.push_back(*landed);
+      else if ((*found)->name != landed->name)
+        evolution_.renamed.emplace_back(landed->name, (*found)->name);
+    }
+    for (const auto* present : present_)
+      if (find(landed_, present) == landed_.end()) evolution_.added.push_back(*present);
+    evolution_.is_certain = true;
+    return std::move(evolution_);
+  }
+
   std::int64_t Statements() const {
     return std::ssize(evolution_.added) + std::ssize(evolution_.dropped) +
            std::ssize(evolution_.renamed);
@@ -158,7 +183,7 @@ std::string Evolution::NameNow(const std::string& former) const {
 
 Evolution Evolve(const LandedState& state, const TableStatus& status) {
   auto evolution = Alignment(state, status).Run();
-  // What was not chosen may have been renamed to what is, and is not new then.
+  // What was not chosen may have been there before, or been renamed to what is: it is not new then.
   if (!state.config.fingerprint.empty()) evolution.is_certain = false;
   return evolution;
 }

@@ -22,9 +22,10 @@ struct Evolution {
   std::string NameNow(const std::string& former) const;
 };
 
-// Pure. A column is renamed when it has the identity of one that is gone, or its place and its
-// declared type; at the end of a table, where an added column would stand too, only if the number
-// of statements proves it. All else counts as dropped and added.
+// Pure. Where every column has an identity, that alone decides. Else a column is renamed when it
+// has the identity of one that is gone, or its place and its declared type; at the end of a table,
+// where an added column would stand too, only if the number of statements proves it. All else
+// counts as dropped and added.
 Evolution Evolve(const LandedState& state, const TableStatus& status);
 
 // The landed columns under the names that they have now.

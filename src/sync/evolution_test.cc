@@ -100,6 +100,35 @@ TEST(Evolution, IdentityOfTheSourceTellsARename) {
   EXPECT_THAT(changed.Evolve().renamed, ElementsAre(Pair("a", "x")));
 }
 
+// Where every column has an identity, names do not count: here each wandered on by one.
+TEST(Evolution, IdentitiesAloneDecideWhereAllHaveOne) {
+  Changed changed("id:integer a:text b:text", "id:integer b:text c:text n:text", 0);
+  for (std::int64_t id = 1; auto& column : changed.state.columns) column.id = id++;
+  for (std::int64_t id = 1; auto& column : changed.status.table.columns) column.id = id++;
+  auto evolution = changed.Evolve();
+  EXPECT_THAT(evolution.renamed, ElementsAre(Pair("a", "b"), Pair("b", "c")));
+  EXPECT_THAT(NamesOf(evolution.added), ElementsAre("n"));
+  EXPECT_TRUE(evolution.dropped.empty());
+  EXPECT_TRUE(evolution.is_certain);
+}
+
+// Dropped and added again under its name: its old values are nowhere any more but in what is
+// landed.
+TEST(Evolution, AColumnMadeAnewIsComparedEvenIfItStartsNull) {
+  Changed changed("id:integer a:text", "id:integer a:text", 0);
+  changed.status.table.fingerprint = "another";
+  changed.state.columns[0].id = changed.status.table.columns[0].id = 1;
+  changed.state.columns[1].id = 2;
+  changed.status.table.columns[1].id = 3;
+  auto evolution = changed.Evolve();
+  EXPECT_THAT(NamesOf(evolution.added), ElementsAre("a"));
+  EXPECT_THAT(NamesOf(evolution.dropped), ElementsAre("a"));
+  EXPECT_EQ(changed.Decide().action, Action::kCompare);
+  // While one that was never there needs no look at the rows.
+  changed.status.table.columns[1].name = "b";
+  EXPECT_EQ(changed.Decide().action, Action::kChanges);
+}
+
 TEST(Evolution, ColumnsInAnotherOrderAreNoRename) {
   auto evolution = Changed("id:integer a:text b:text", "id:integer b:text x:text a:text", 1);
   EXPECT_TRUE(evolution.Evolve().renamed.empty());

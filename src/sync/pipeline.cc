@@ -28,7 +28,8 @@ Status Prepare(Snapshot& snapshot, const std::vector<SurveyedTable*>& work) {
     const auto& decision = table->decision;
     if (decision.action == Action::kNothing) continue;
     ReadPlan plan{.table = decision.table, .since_version = std::nullopt};
-    if (decision.action == Action::kChanges) plan.since_version = table->state.position.version;
+    if (decision.action == Action::kChanges)
+      plan.since_version = decision.adopted_version.value_or(table->state.position.version);
     plans.push_back(std::move(plan));
   }
   return snapshot.Prepare(plans);

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "commit/views.h"
 #include "sync/choice.h"
 
 namespace tidemark {
@@ -120,10 +121,14 @@ Status LookAtWatermark(ObjectStore& store, SurveyedTable& table) {
     warnings.push_back(key +
                        " was gone and is written again from the table's state; to land the "
                        "table anew, use --mode full");
-  if (is_there && !table.state.is_loaded)
-    warnings.push_back(key +
-                       " is another system's: the table is landed anew, beside the files that "
-                       "are there");
+  if (!is_there || table.state.is_loaded) return {};
+  auto version = ForeignWatermark(store, table.layout);
+  if (version) {
+    table.foreign_version = *version;
+    return {};
+  }
+  if (version.error().kind != ErrorKind::kCorrupt) return Fail(version.error());
+  warnings.push_back(version.error().message + "; the table is landed anew");
   return {};
 }
 
@@ -153,6 +158,25 @@ Status PeekAll(ObjectStore& store, WorkerPool& pool, std::vector<SurveyedTable>&
   return group.Wait();
 }
 
+// A database that went back to before the newest row of a load has another history than that row.
+const Position* LastReadOf(const LandedState& state) {
+  if (state.is_loaded) return &state.position;
+  return state.load ? &state.load->newest : nullptr;
+}
+
+void WarnOfForeignFiles(SurveyedTable& table) {
+  if (!table.foreign_version) return;
+  auto key = table.layout.WatermarkPrefix() + "watermarks.json";
+  if (table.decision.adopted_version)
+    table.report.warnings.push_back(key + " is another system's, which had read up to version " +
+                                    std::to_string(*table.foreign_version) +
+                                    ": its files are gone on with");
+  else
+    table.report.warnings.push_back(key +
+                                    " is another system's: the table is landed anew, beside the "
+                                    "files that are there");
+}
+
 // An error: a setting cannot be followed that was not followed before, so that it is a mistake in
 // the configuration. Where the source has changed instead, it is this table's failure alone.
 Status DecideTable(Snapshot& snapshot, const SyncOptions& options,
@@ -161,9 +185,7 @@ Status DecideTable(Snapshot& snapshot, const SyncOptions& options,
   auto& load = table.state.load;
   // Of another database: nothing of it can be used here.
   if (load && !IsSameSource(load->source_identity, source_identity)) load.reset();
-  // A database that went back to before the newest row of a load has another history than that row.
-  const auto* last = table.state.is_loaded ? &table.state.position : load ? &load->newest : nullptr;
-  auto status = snapshot.Inspect(table.layout.name, last);
+  auto status = snapshot.Inspect(table.layout.name, LastReadOf(table.state));
   auto config = ConfigOf(options, table.layout.name);
   auto fail = [&](Error error) -> Status {
     report.outcome = TableOutcome::kFailed;
@@ -193,14 +215,17 @@ Status DecideTable(Snapshot& snapshot, const SyncOptions& options,
   table.decision = Decide(table.state, *table.status,
                           {.mode = options.ModeOf(table.layout.name),
                            .config = config,
-                           .on_rename = options.SettingsOf(table.layout.name).on_rename});
+                           .on_rename = options.SettingsOf(table.layout.name).on_rename,
+                           .foreign_version = table.foreign_version});
   if (table.decision.error) return fail(*table.decision.error);
+  WarnOfForeignFiles(table);
   const auto& decision = table.decision;
   report.reason = decision.reason;
   report.is_incremental =
       decision.action != Action::kLoad && decision.action != Action::kCompareOrLoad;
   report.version = table.status->current.version;
   if (table.state.is_loaded) report.since_version = table.state.position.version;
+  if (decision.adopted_version) report.since_version = decision.adopted_version;
   return {};
 }
 
@@ -275,6 +300,11 @@ Result<Survey> LookAround(Source& source, ObjectStore& store, WorkerPool& pool,
   for (const auto& table : survey.tables) TRY(CheckIdentity(table.state, options, survey));
   TRY(AddDropped(store, options, survey, layouts));
   survey.snapshot = WithChoices(TRY(source.OpenSnapshot(temp_dir)), options);
+  std::vector<Question> questions;
+  for (const auto& table : survey.tables)
+    if (table.report.outcome == TableOutcome::kOk)
+      questions.push_back({.name = table.layout.name, .last = LastReadOf(table.state)});
+  TRY(survey.snapshot->Expect(questions));
   for (auto& table : survey.tables) {
     if (options.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
     if (table.report.outcome == TableOutcome::kOk)

@@ -15,8 +15,9 @@ struct SurveyedTable {
   LandedState state;
   std::optional<TableStatus> status;  // nothing: gone from the source, or it cannot be read
   Decision decision;
-  bool has_lost_watermark = false;  // landed, and someone removed its watermarks.json
-  TableReport report;               // skipped or failed already, where nothing can be done
+  std::optional<std::int64_t> foreign_version;  // of a watermark that was here before us
+  bool has_lost_watermark = false;              // landed, and someone removed its watermarks.json
+  TableReport report;  // skipped or failed already, where nothing can be done
   bool is_open() const { return status.has_value() && report.outcome == TableOutcome::kOk; }
 };
 

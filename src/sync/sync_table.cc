@@ -41,6 +41,8 @@ class TableRun {
 
   Status Run() {
     auto done = ReadWidening();
+    for (auto& warning : context_.snapshot.WarningsOf(rows_as_.name))
+      report_.warnings.push_back(std::move(warning));
     if (!done) {
       // Nothing was committed, so what was sealed can go at once; what cannot is swept by the next
       // run.
@@ -266,7 +268,7 @@ Status TableRun::CountChanges(const arrow::RecordBatch& changes) {
 
 Status TableRun::Changes() {
   report_.rows = report_.inserted = report_.updated = report_.deleted = 0;
-  return LandChanges(table_.state.position.version);
+  return LandChanges(decision().adopted_version.value_or(table_.state.position.version));
 }
 
 Status TableRun::LandChanges(std::int64_t since_version) {

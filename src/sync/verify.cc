@@ -109,6 +109,8 @@ VerifyTable VerifyOne(const RunContext& context, const SurveyedTable& table) {
     TRY(CheckComparable(table, ConfigOf(context.options, table.layout.name)));
     return Compare(context, table, result);
   });
+  for (auto& warning : context.snapshot.WarningsOf(table.layout.name))
+    result.warnings.push_back(std::move(warning));
   if (done) return result;
   auto error = std::move(done).error();
   if (error.kind == ErrorKind::kMisfit)
