@@ -116,12 +116,18 @@ TEST(Printable, SpellsWhatATerminalWouldObey) {
   EXPECT_EQ(Printable("größe"), "größe");
 }
 
-SyncReport OneTable() {
-  SyncReport report{.run_id = "r", .started_us = 1'000'000, .duration_us = 1'250'000, .tables = {}};
-  TableReport table;
-  table.name = {"shop", "main", "orders"};
+SyncResult OneTable() {
+  SyncResult result{.run_id = "r",
+                    .started_us = 1'000'000,
+                    .duration_us = 1'250'000,
+                    .rows = 9,
+                    .bytes = 4096,
+                    .tables = {},
+                    .databases = {}};
+  TableResult table;
+  table.table = {"shop", "main", "orders"};
   table.is_incremental = true;
-  table.reason = Reason::kChanges;
+  table.reason = "changes";
   table.rows = 9;
   table.inserted = 4;
   table.updated = 3;
@@ -130,8 +136,8 @@ SyncReport OneTable() {
   table.since_version = 100;
   table.bytes = 4096;
   table.files = {"data/shop/main/orders/x.parquet"};
-  report.tables.push_back(table);
-  return report;
+  result.tables.push_back(table);
+  return result;
 }
 
 // The members that scripts rely on.
@@ -156,25 +162,25 @@ TEST(SyncJson, HasTheMembersOfTheContract) {
 
 // A name that is not UTF-8 must not make the document unreadable.
 TEST(SyncJson, IsValidWhateverNamesHold) {
-  auto report = OneTable();
-  report.tables[0].name.name = "bad\xff\xfe";
-  report.tables[0].error = Error{ErrorKind::kCorrupt, "row \xc3\x28", {}};
-  auto document = nlohmann::json::parse(SyncJson(report));
+  auto result = OneTable();
+  result.tables[0].table.name = "bad\xff\xfe";
+  result.tables[0].failure = Failure{FailureKind::kCorrupt, "row \xc3\x28", {}};
+  auto document = nlohmann::json::parse(SyncJson(result));
   EXPECT_EQ(document["tables"][0]["table"], "bad\xEF\xBF\xBD\xEF\xBF\xBD");
   EXPECT_EQ(document["tables"][0]["error"]["kind"], "corrupt");
 }
 
 TEST(SyncTable, CountsTablesWithoutChangesRatherThanListingThem) {
-  auto report = OneTable();
-  TableReport idle;
-  idle.name = {"shop", "main", "quiet"};
+  auto result = OneTable();
+  TableResult idle;
+  idle.table = {"shop", "main", "quiet"};
   idle.is_incremental = true;
-  idle.reason = Reason::kNoChanges;
-  report.tables.push_back(idle);
-  EXPECT_THAT(SyncTable(report, ShowsIdle::kNo),
+  idle.reason = "no_changes";
+  result.tables.push_back(idle);
+  EXPECT_THAT(SyncTable(result, ShowsIdle::kNo),
               testing::AllOf(HasSubstr("main.orders"), testing::Not(HasSubstr("main.quiet")),
                              HasSubstr("2 tables: 1 landed, 1 without changes; 9 rows")));
-  EXPECT_THAT(SyncTable(report, ShowsIdle::kYes), HasSubstr("main.quiet"));
+  EXPECT_THAT(SyncTable(result, ShowsIdle::kYes), HasSubstr("main.quiet"));
 }
 
 // Completion and help read the table that parsing reads; nothing offered there is refused here.
@@ -200,14 +206,15 @@ TEST(ProgressLines, AreJsonAndFew) {
   auto* stream = ::open_memstream(&text, &size);
   {
     ProgressLines lines(stream, clock);
-    TableName table{"shop", "main", "t"};
-    lines.Planned(1, 0);
-    lines.Began(table, 300);
+    TableId table{"shop", "main", "t"};
+    using Kind = ProgressEvent::Kind;
+    lines.Show({.kind = Kind::kPlanned, .tables = 1, .table = {}});
+    lines.Show({.kind = Kind::kBegan, .table = table, .estimated_rows = 300});
     for (int i = 0; i < 4; ++i) {
       clock.Set(i * 60'000);
-      lines.Advanced(table, 100, 10);
+      lines.Show({.kind = Kind::kAdvanced, .table = table, .rows = 100, .bytes = 10});
     }
-    lines.Ended(table, true);
+    lines.Show({.kind = Kind::kEnded, .table = table});
   }
   std::fclose(stream);
   std::vector<std::string> lines;

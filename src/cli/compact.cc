@@ -1,4 +1,5 @@
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/run.h"
 
@@ -6,28 +7,22 @@ namespace tidemark::cli {
 
 int RunCompact(const Arguments& arguments) {
   StopOnSignal signals;
-  auto to = DestinationOf(arguments);
-  if (!to) return EndWith(Refusal{std::move(to.error()), kWrongUsage}, signals);
-  auto options = OptionsOfDestination(arguments);
-  if (!options) return EndWith(Refusal{std::move(options.error()), kWrongUsage}, signals);
-  // Read-only first: a mistyped name must not become a folder.
-  auto store = OpenStore(*to, {.is_read_only = true});
-  if (store) store = OpenStore(*to, {});
-  if (!store) return EndWith(Opening(*to, std::move(store.error())), signals);
-  options->stop = signals.token();
-  auto progress = ProgressFor(arguments);
-  options->progress = progress.get();
-  auto report = Compact(**store, *options, arguments.Has("--prune"));
-  progress.reset();
-  if (!report) return EndWith(report.error(), signals);
-  PrintProblems(*report);
-  auto text = arguments.Has("--json") ? CompactJson(*report)
+  auto asked = AskedOfDestination(arguments);
+  if (!asked) return EndWith(WrongWords(std::move(asked.error())), signals);
+  Progress progress(arguments);
+  asked->run.stop = signals.token();
+  asked->run.progress = progress.Call();
+  auto result = asked->pipeline.Compact(asked->run);
+  progress.End();
+  if (!result) return EndWith(result.error(), signals);
+  PrintProblems(*result);
+  auto text = arguments.Has("--json") ? CompactJson(*result)
               : arguments.Has("--quiet")
                   ? std::string()
-                  : CompactTableText(*report, static_cast<ShowsIdle>(arguments.Has("--verbose")));
+                  : CompactTable(*result, static_cast<ShowsIdle>(arguments.Has("--verbose")));
   if (!PrintResult(text)) return kSomeFailed;
   if (signals.exit_code() != 0) return signals.exit_code();
-  return report->failed() > 0 ? kSomeFailed : kAllDone;
+  return result->failed > 0 ? kSomeFailed : kAllDone;
 }
 
 }  // namespace tidemark::cli

@@ -24,7 +24,7 @@ std::string LabelValue(std::string_view text) {
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-std::string LabelsOf(const TableName& name) {
+std::string LabelsOf(const TableId& name) {
   return fmt::format("{{database={},schema={},table={}}}", LabelValue(name.database),
                      LabelValue(name.schema), LabelValue(name.name));
 }
@@ -79,79 +79,80 @@ void AddRun(Exposition& text, const RunMetrics* run) {
     text.Family("tidemark_last_run_duration_seconds", "gauge", "How long the last run took.");
     text.Gauge("", Seconds(run->duration_us));
     text.Family("tidemark_last_run_success", "gauge", "1: no table of the last run failed.");
-    text.Gauge("", run->is_success);
+    text.Gauge("", run->is_success());
     text.Family("tidemark_last_run_failed_tables", "gauge", "Tables that the last run failed at.");
-    text.Gauge("", run->report ? run->report->failed() : 0);
+    text.Gauge("", run->result ? run->result->failed : 0);
   }
   text.Family("tidemark_runs_total", "counter", "Runs that ended.");
   text.Counter("", run ? 1 : 0);
   text.Family("tidemark_run_failures_total", "counter", "Runs in which something failed.");
-  text.Counter("", run && !run->is_success ? 1 : 0);
+  text.Counter("", run && !run->is_success() ? 1 : 0);
 }
 
 // A gauge that only some tables have.
 template <class F>
-void AddGauge(Exposition& text, std::span<const StatusTable> tables, std::string_view name,
+void AddGauge(Exposition& text, std::span<const TableStanding> tables, std::string_view name,
               std::string_view help, F value) {
   text.Family(name, "gauge", help);
   for (const auto& table : tables)
-    if (std::optional<double> of_table = value(table); of_table && !table.error)
-      text.Gauge(LabelsOf(table.name), *of_table);
+    if (std::optional<double> of_table = value(table); of_table && !table.failure)
+      text.Gauge(LabelsOf(table.table), *of_table);
 }
 
-void AddTables(Exposition& text, std::span<const StatusTable> tables) {
+void AddTables(Exposition& text, std::span<const TableStanding> tables) {
   using Value = std::optional<double>;
   AddGauge(text, tables, "tidemark_table_version", "The version that a table was read up to.",
-           [](const StatusTable& t) { return Value(t.version); });
-  AddGauge(text, tables, "tidemark_table_last_success_timestamp_seconds",
-           "When a table was last known to be in step with its source.",
-           [](const StatusTable& t) { return t.checked_us > 0 ? Seconds(t.checked_us) : Value(); });
+           [](const TableStanding& t) { return Value(t.version); });
+  AddGauge(
+      text, tables, "tidemark_table_last_success_timestamp_seconds",
+      "When a table was last known to be in step with its source.",
+      [](const TableStanding& t) { return t.checked_us > 0 ? Seconds(t.checked_us) : Value(); });
   AddGauge(text, tables, "tidemark_table_expires_timestamp_seconds",
            "When changes that a table still needs begin to be lost.",
-           [](const StatusTable& t) { return t.expires_us ? Seconds(*t.expires_us) : Value(); });
+           [](const TableStanding& t) { return t.expires_us ? Seconds(*t.expires_us) : Value(); });
   AddGauge(text, tables, "tidemark_table_failed", "1: the last run of a table failed.",
-           [](const StatusTable& t) { return Value(t.last_failure ? 1 : 0); });
+           [](const TableStanding& t) { return Value(t.last_failure ? 1 : 0); });
   AddGauge(text, tables, "tidemark_table_files", "Files that are a table.",
-           [](const StatusTable& t) { return Value(t.live_files); });
+           [](const TableStanding& t) { return Value(t.files); });
 }
 
 template <class F>
-void AddCounter(Exposition& text, std::span<const StatusTable> tables, const SyncReport* report,
+void AddCounter(Exposition& text, std::span<const TableStanding> tables, const SyncResult* result,
                 std::string_view name, std::string_view help, F value) {
-  std::map<TableName, double> added;
+  std::map<TableId, double> added;
   for (const auto& table : tables)
-    if (!table.error) added[table.name] = 0;
-  if (report)
-    for (const auto& table : report->tables) added[table.name] = value(table);
+    if (!table.failure) added[table.table] = 0;
+  if (result)
+    for (const auto& table : result->tables) added[table.table] = value(table);
   text.Family(name, "counter", help);
   for (const auto& [table, amount] : added) text.Counter(LabelsOf(table), amount);
 }
 
-void AddTotals(Exposition& text, std::span<const StatusTable> tables, const SyncReport* report) {
-  AddCounter(text, tables, report, "tidemark_table_rows_landed_total",
-             "Rows that were landed, changes and deletes included.", [](const TableReport& t) {
+void AddTotals(Exposition& text, std::span<const TableStanding> tables, const SyncResult* result) {
+  AddCounter(text, tables, result, "tidemark_table_rows_landed_total",
+             "Rows that were landed, changes and deletes included.", [](const TableResult& t) {
                auto beside = t.is_incremental ? 0 : t.inserted + t.updated + t.deleted;
                return static_cast<double>(t.rows + beside);
              });
-  AddCounter(text, tables, report, "tidemark_table_bytes_landed_total", "Bytes that were landed.",
-             [](const TableReport& t) { return static_cast<double>(t.bytes); });
-  AddCounter(text, tables, report, "tidemark_table_retries_total",
+  AddCounter(text, tables, result, "tidemark_table_bytes_landed_total", "Bytes that were landed.",
+             [](const TableResult& t) { return static_cast<double>(t.bytes); });
+  AddCounter(text, tables, result, "tidemark_table_retries_total",
              "Attempts beyond the first of each run.",
-             [](const TableReport& t) { return static_cast<double>(t.attempts - 1); });
+             [](const TableResult& t) { return static_cast<double>(t.attempts - 1); });
 }
 
 }  // namespace
 
-std::string MetricsText(std::span<const StatusTable> tables, const RunMetrics* run,
+std::string MetricsText(std::span<const TableStanding> tables, const RunMetrics* run,
                         std::string_view before) {
   Exposition text(ReadSamples(before));
   AddRun(text, run);
   AddTables(text, tables);
-  AddTotals(text, tables, run ? run->report : nullptr);
+  AddTotals(text, tables, run ? run->result : nullptr);
   return std::move(text).Text();
 }
 
-Status WriteMetrics(const std::string& path, std::span<const StatusTable> tables,
+Status WriteMetrics(const std::string& path, std::span<const TableStanding> tables,
                     const RunMetrics* run) {
   std::ifstream file(path, std::ios::binary);
   std::string before{std::istreambuf_iterator<char>(file), {}};

@@ -5,24 +5,25 @@
 #include <string_view>
 #include <vector>
 
-#include "sync/sync.h"
+#include "base/result.h"
+#include "tidemark/tidemark.h"
 
 namespace tidemark::cli {
 
 // How a run ended, for --metrics.
 struct RunMetrics {
   std::int64_t started_us = 0, duration_us = 0;
-  bool is_success = false;
-  const SyncReport* report = nullptr;  // null: nothing could be done at all
+  const SyncResult* result = nullptr;  // null: nothing could be done at all
+  bool is_success() const { return result && result->failed == 0; }
 };
 
 // Prometheus' text format, for the textfile collector of its node exporter. `run` null: no run has
 // just ended, only the state is told. `before`: what the file held, whose counters go on.
-std::string MetricsText(std::span<const StatusTable> tables, const RunMetrics* run,
+std::string MetricsText(std::span<const TableStanding> tables, const RunMetrics* run,
                         std::string_view before);
 
 // Replaces `path` in one step, so that nobody reads half of it.
-Status WriteMetrics(const std::string& path, std::span<const StatusTable> tables,
+Status WriteMetrics(const std::string& path, std::span<const TableStanding> tables,
                     const RunMetrics* run);
 
 }  // namespace tidemark::cli

@@ -9,6 +9,37 @@
 #include "base/log.h"
 
 namespace tidemark::cli {
+namespace {
+
+ErrorKind KindOf(FailureKind kind) {
+  switch (kind) {
+    case FailureKind::kInvalid:
+      return ErrorKind::kInvalid;
+    case FailureKind::kNotFound:
+      return ErrorKind::kNotFound;
+    case FailureKind::kConflict:
+      return ErrorKind::kConflict;
+    case FailureKind::kDenied:
+      return ErrorKind::kDenied;
+    case FailureKind::kUnavailable:
+      return ErrorKind::kUnavailable;
+    case FailureKind::kCorrupt:
+      return ErrorKind::kCorrupt;
+    case FailureKind::kUnsupported:
+      return ErrorKind::kUnsupported;
+    case FailureKind::kCancelled:
+      return ErrorKind::kCancelled;
+    case FailureKind::kInternal:
+      return ErrorKind::kInternal;
+  }
+  return ErrorKind::kInternal;
+}
+
+}  // namespace
+
+Error ErrorOf(const Failure& failure) {
+  return {KindOf(failure.kind), failure.message, failure.hint};
+}
 
 ExitCode ExitCodeOf(const Error& error) {
   switch (error.kind) {
@@ -43,7 +74,11 @@ void PrintError(const Error& error) {
   LogError(Name(error.kind), Printable(error.message), Printable(error.hint));
 }
 
+void PrintError(const Failure& failure) { PrintError(ErrorOf(failure)); }
+
 void PrintWarning(std::string_view message) { Log(LogLevel::kWarning, Printable(message)); }
+
+std::string Display(const TableId& table) { return table.schema + "." + table.name; }
 
 std::string Printable(std::string_view text) {
   std::string printable;

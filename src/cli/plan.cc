@@ -6,18 +6,19 @@ namespace tidemark::cli {
 
 int RunPlan(const Arguments& arguments) {
   StopOnSignal signals;
-  auto run = OpenRun(arguments, Access::kReadOrNothing, signals.token(), nullptr);
-  if (!run) return EndWith(run.error(), signals);
-  auto report = PlanAll(*run);
-  if (!report) return EndWith(report.error(), signals);
-  PrintProblems(*report);
-  auto text = arguments.Has("--json") ? PlanJson(*report)
+  auto asked = AskedOfRun(arguments);
+  if (!asked) return EndWith(WrongWords(std::move(asked.error())), signals);
+  asked->run.stop = signals.token();
+  auto result = asked->pipeline.Plan(asked->run);
+  if (!result) return EndWith(result.error(), signals);
+  PrintProblems(*result);
+  auto text = arguments.Has("--json") ? PlanJson(*result)
               : arguments.Has("--quiet")
                   ? std::string()
-                  : PlanTable(*report, static_cast<ShowsIdle>(arguments.Has("--verbose")));
+                  : PlanTable(*result, static_cast<ShowsIdle>(arguments.Has("--verbose")));
   if (!PrintResult(text)) return kSomeFailed;
   if (signals.exit_code() != 0) return signals.exit_code();
-  return ExitCodeOf(*report);
+  return ExitCodeOf(*result);
 }
 
 }  // namespace tidemark::cli

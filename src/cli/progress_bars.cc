@@ -92,45 +92,29 @@ ProgressBars::~ProgressBars() {
   }
 }
 
-void ProgressBars::Planned(int tables, std::int64_t estimated_rows) {
+void ProgressBars::Show(const ProgressEvent& event) {
+  using Kind = ProgressEvent::Kind;
   std::lock_guard lock(mutex_);
-  tables_ = tables;
-  total_.estimated_rows = estimated_rows;
-}
-
-void ProgressBars::Began(const TableName& table, std::int64_t estimated_rows) {
-  std::lock_guard lock(mutex_);
-  at_work_[table] = {.estimated_rows = estimated_rows, .began_us = SystemClock().MonotonicUs()};
-}
-
-void ProgressBars::Retried(const TableName& /*table*/) {
-  std::lock_guard lock(mutex_);
-  --ended_;
-  --failed_;
-}
-
-void ProgressBars::Resumed(const TableName& table, std::int64_t rows) {
-  std::lock_guard lock(mutex_);
-  for (auto* work : {&at_work_[table], &total_}) {
-    work->rows += rows;
-    work->resumed_rows += rows;
+  if (event.kind == Kind::kPlanned) {
+    tables_ = event.tables;
+    total_.estimated_rows = event.estimated_rows;
+  } else if (event.kind == Kind::kBegan) {
+    at_work_[event.table] = {.estimated_rows = event.estimated_rows,
+                             .began_us = SystemClock().MonotonicUs()};
+  } else if (event.kind == Kind::kRetried) {
+    --ended_;
+    --failed_;
+  } else if (event.kind == Kind::kEnded) {
+    at_work_.erase(event.table);
+    ++ended_;
+    failed_ += event.is_ok ? 0 : 1;
+  } else {
+    for (auto* work : {&at_work_[event.table], &total_}) {
+      work->rows += event.rows;
+      work->bytes += event.bytes;
+      if (event.kind == Kind::kResumed) work->resumed_rows += event.rows;
+    }
   }
-}
-
-void ProgressBars::Advanced(const TableName& table, std::int64_t rows, std::int64_t bytes) {
-  std::lock_guard lock(mutex_);
-  auto& work = at_work_[table];
-  work.rows += rows;
-  work.bytes += bytes;
-  total_.rows += rows;
-  total_.bytes += bytes;
-}
-
-void ProgressBars::Ended(const TableName& table, bool is_ok) {
-  std::lock_guard lock(mutex_);
-  at_work_.erase(table);
-  ++ended_;
-  failed_ += is_ok ? 0 : 1;
 }
 
 std::vector<std::string> ProgressBars::Lines(int width, int height) const {

@@ -7,23 +7,18 @@
 #include <thread>
 #include <vector>
 
-#include "sync/progress.h"
+#include "cli/progress.h"
 
 namespace tidemark::cli {
 
 // One line for each table at work and one for all, on stderr, drawn again ten times a second until
 // destroyed; then they are taken away. Only tables at work are shown, so that thousands fit.
-class ProgressBars final : public Progress {
+class ProgressBars final : public ProgressView {
  public:
   ProgressBars();
   ~ProgressBars() override;
 
-  void Planned(int tables, std::int64_t estimated_rows) override;
-  void Began(const TableName& table, std::int64_t estimated_rows) override;
-  void Retried(const TableName& table) override;
-  void Resumed(const TableName& table, std::int64_t rows) override;
-  void Advanced(const TableName& table, std::int64_t rows, std::int64_t bytes) override;
-  void Ended(const TableName& table, bool is_ok) override;
+  void Show(const ProgressEvent& event) override;
 
  private:
   struct Work {
@@ -34,7 +29,7 @@ class ProgressBars final : public Progress {
   void Draw();
 
   mutable std::mutex mutex_;
-  std::map<TableName, Work> at_work_;
+  std::map<TableId, Work> at_work_;
   Work total_;
   int tables_ = 0, ended_ = 0, failed_ = 0;
   int lines_drawn_ = 0;  // used by the drawing thread alone

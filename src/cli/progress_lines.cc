@@ -9,7 +9,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t kIntervalUs = 100'000;
 
-Json Event(std::string_view name, const TableName& table) {
+Json Event(std::string_view name, const TableId& table) {
   return {{"progress", name},
           {"database", table.database},
           {"schema", table.schema},
@@ -27,43 +27,53 @@ void Print(std::FILE* stream, const Json& event) {
 
 }  // namespace
 
-void ProgressLines::Planned(int tables, std::int64_t estimated_rows) {
+void ProgressLines::Show(const ProgressEvent& event) {
+  using Kind = ProgressEvent::Kind;
   std::lock_guard lock(mutex_);
-  Print(
-      stream_,
-      {{"progress", "planned"}, {"tables", tables}, {"estimated_rows", Estimate(estimated_rows)}});
+  switch (event.kind) {
+    case Kind::kPlanned:
+      return Print(stream_, {{"progress", "planned"},
+                             {"tables", event.tables},
+                             {"estimated_rows", Estimate(event.estimated_rows)}});
+    case Kind::kBegan:
+      return Begin(event);
+    case Kind::kResumed:
+    case Kind::kAdvanced:
+      return Advance(event);
+    case Kind::kRetried:  // it begins again
+      return;
+    case Kind::kEnded:
+      return End(event);
+  }
 }
 
-void ProgressLines::Began(const TableName& table, std::int64_t estimated_rows) {
-  std::lock_guard lock(mutex_);
-  at_work_[table] = {.told_us = clock_.MonotonicUs()};
-  auto event = Event("began", table);
-  event["estimated_rows"] = Estimate(estimated_rows);
-  Print(stream_, event);
+void ProgressLines::Begin(const ProgressEvent& event) {
+  at_work_[event.table] = {.told_us = clock_.MonotonicUs()};
+  auto line = Event("began", event.table);
+  line["estimated_rows"] = Estimate(event.estimated_rows);
+  Print(stream_, line);
 }
 
-void ProgressLines::Advanced(const TableName& table, std::int64_t rows, std::int64_t bytes) {
-  std::lock_guard lock(mutex_);
-  auto& work = at_work_[table];
-  work.rows += rows;
-  work.bytes += bytes;
+void ProgressLines::Advance(const ProgressEvent& event) {
+  auto& work = at_work_[event.table];
+  work.rows += event.rows;
+  work.bytes += event.bytes;
   auto now_us = clock_.MonotonicUs();
   if (now_us - work.told_us < kIntervalUs) return;
   work.told_us = now_us;
-  auto event = Event("advanced", table);
-  event["rows"] = work.rows;
-  event["bytes"] = work.bytes;
-  Print(stream_, event);
+  auto line = Event("advanced", event.table);
+  line["rows"] = work.rows;
+  line["bytes"] = work.bytes;
+  Print(stream_, line);
 }
 
-void ProgressLines::Ended(const TableName& table, bool is_ok) {
-  std::lock_guard lock(mutex_);
-  auto event = Event("ended", table);
-  event["ok"] = is_ok;
-  event["rows"] = at_work_[table].rows;
-  event["bytes"] = at_work_[table].bytes;
-  at_work_.erase(table);
-  Print(stream_, event);
+void ProgressLines::End(const ProgressEvent& event) {
+  auto line = Event("ended", event.table);
+  line["ok"] = event.is_ok;
+  line["rows"] = at_work_[event.table].rows;
+  line["bytes"] = at_work_[event.table].bytes;
+  at_work_.erase(event.table);
+  Print(stream_, line);
 }
 
 }  // namespace tidemark::cli

@@ -3,31 +3,31 @@
 #include <string>
 #include <vector>
 
-#include "sync/sync.h"
+#include "tidemark/tidemark.h"
 
 namespace tidemark::cli {
 
 // Errors and warnings of tables, to stderr.
-void PrintProblems(const SyncReport& report);
-void PrintProblems(const VerifyReport& report);
-void PrintProblems(const std::vector<StatusTable>& tables);
-void PrintProblems(const CompactReport& report);
+void PrintProblems(const SyncResult& result);
+void PrintProblems(const VerifyResult& result);
+void PrintProblems(const StatusResult& result);
+void PrintProblems(const CompactResult& result);
 
 // Whether tables without changes have a line of their own.
 enum class ShowsIdle : bool { kNo, kYes };
 
 // Tables for people, each with a last line that sums up.
-std::string SyncTable(const SyncReport& report, ShowsIdle shows_idle);
-std::string PlanTable(const SyncReport& report, ShowsIdle shows_idle);
-std::string VerifyTableText(const VerifyReport& report);
-std::string CompactTableText(const CompactReport& report, ShowsIdle shows_idle);
-std::string StatusTableText(const std::vector<StatusTable>& tables, std::int64_t now_us);
+std::string SyncTable(const SyncResult& result, ShowsIdle shows_idle);
+std::string PlanTable(const SyncResult& result, ShowsIdle shows_idle);
+std::string VerifyTable(const VerifyResult& result);
+std::string CompactTable(const CompactResult& result, ShowsIdle shows_idle);
+std::string StatusTable(const StatusResult& result, std::int64_t now_us);
 
 // The documents of --json. Names that are not UTF-8 are spelled with U+FFFD: always valid JSON.
-std::string SyncJson(const SyncReport& report);
-std::string PlanJson(const SyncReport& report);
-std::string VerifyJson(const VerifyReport& report);
-std::string CompactJson(const CompactReport& report);
-std::string StatusJson(const std::vector<StatusTable>& tables, std::int64_t now_us);
+std::string SyncJson(const SyncResult& result);
+std::string PlanJson(const SyncResult& result);
+std::string VerifyJson(const VerifyResult& result);
+std::string CompactJson(const CompactResult& result);
+std::string StatusJson(const StatusResult& result, std::int64_t now_us);
 
 }  // namespace tidemark::cli

@@ -14,24 +14,24 @@ std::string Dump(const Json& document) {
 
 double Seconds(std::int64_t us) { return static_cast<double>(us) / 1e6; }
 
-Json ErrorJson(const std::optional<Error>& error) {
-  if (!error) return nullptr;
-  return {{"kind", Name(error->kind)},
-          {"message", error->message},
-          {"hint", error->hint.empty() ? Json(nullptr) : Json(error->hint)}};
+Json ErrorJson(const std::optional<Failure>& failure) {
+  if (!failure) return nullptr;
+  return {{"kind", Name(failure->kind)},
+          {"message", failure->message},
+          {"hint", failure->hint.empty() ? Json(nullptr) : Json(failure->hint)}};
 }
 
-Json Named(const TableName& name) {
+Json Named(const TableId& name) {
   return {{"database", name.database}, {"schema", name.schema}, {"table", name.name}};
 }
 
 // Only of a run over several: scripts that know of one find what they always found.
-void AddDatabases(const std::vector<DatabaseOutcome>& databases, Json& document) {
+void AddDatabases(const std::vector<DatabaseResult>& databases, Json& document) {
   for (const auto& database : databases)
     document["databases"].push_back(
         {{"database", database.name},
          {"run_id", database.run_id.empty() ? Json(nullptr) : Json(database.run_id)},
-         {"error", ErrorJson(database.error)}});
+         {"error", ErrorJson(database.failure)}});
 }
 
 template <class T>
@@ -39,11 +39,11 @@ Json OrNull(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
-Json Planned(const TableReport& table) {
-  auto json = Named(table.name);
+Json Planned(const TableResult& table) {
+  auto json = Named(table.table);
   json["status"] = Name(table.outcome);
   json["mode"] = table.is_incremental ? "incremental" : "full";
-  json["reason"] = Name(table.reason);
+  json["reason"] = table.reason;
   json["rows"] = table.rows < 0 ? Json(nullptr) : Json(table.rows);
   return json;
 }
@@ -52,15 +52,15 @@ Json TimeOrNull(std::int64_t us) { return us > 0 ? Json(FormatUtcSeconds(us)) : 
 
 }  // namespace
 
-std::string SyncJson(const SyncReport& report) {
-  Json document = {{"run_id", report.run_id},
-                   {"started_at", FormatUtcSeconds(report.started_us)},
-                   {"duration_seconds", Seconds(report.duration_us)},
-                   {"rows", report.rows()},
-                   {"bytes", report.bytes()},
-                   {"failed", report.failed()},
+std::string SyncJson(const SyncResult& result) {
+  Json document = {{"run_id", result.run_id},
+                   {"started_at", FormatUtcSeconds(result.started_us)},
+                   {"duration_seconds", Seconds(result.duration_us)},
+                   {"rows", result.rows},
+                   {"bytes", result.bytes},
+                   {"failed", result.failed},
                    {"tables", Json::array()}};
-  for (const auto& table : report.tables) {
+  for (const auto& table : result.tables) {
     auto json = Planned(table);
     json["inserted"] = table.inserted;
     json["updated"] = table.updated;
@@ -73,41 +73,41 @@ std::string SyncJson(const SyncReport& report) {
     json["resumed_rows"] = table.resumed_rows;
     json["attempts"] = table.attempts;
     json["waited_seconds"] = Seconds(table.waited_us);
-    json["error"] = ErrorJson(table.error);
+    json["error"] = ErrorJson(table.failure);
     json["warnings"] = table.warnings;
     document["tables"].push_back(std::move(json));
   }
-  AddDatabases(report.databases, document);
+  AddDatabases(result.databases, document);
   return Dump(document);
 }
 
-std::string PlanJson(const SyncReport& report) {
-  Json document = {{"failed", report.failed()}, {"tables", Json::array()}};
-  for (const auto& table : report.tables) {
+std::string PlanJson(const SyncResult& result) {
+  Json document = {{"failed", result.failed}, {"tables", Json::array()}};
+  for (const auto& table : result.tables) {
     auto json = Planned(table);
     json["version"] = table.version;
     json["since_version"] = OrNull(table.since_version);
-    json["error"] = ErrorJson(table.error);
+    json["error"] = ErrorJson(table.failure);
     json["warnings"] = table.warnings;
     document["tables"].push_back(std::move(json));
   }
-  AddDatabases(report.databases, document);
+  AddDatabases(result.databases, document);
   return Dump(document);
 }
 
-std::string VerifyJson(const VerifyReport& report) {
+std::string VerifyJson(const VerifyResult& result) {
   Json sample = nullptr;
-  if (report.sample)
-    sample = {{"seed", report.sample->seed},
-              {"rows", report.sample->rows > 0 ? Json(report.sample->rows) : Json(nullptr)},
-              {"share", report.sample->share > 0 ? Json(report.sample->share) : Json(nullptr)}};
-  Json document = {{"duration_seconds", Seconds(report.duration_us)},
+  if (result.sample)
+    sample = {{"seed", result.sample->seed},
+              {"rows", result.sample->rows > 0 ? Json(result.sample->rows) : Json(nullptr)},
+              {"share", result.sample->share > 0 ? Json(result.sample->share) : Json(nullptr)}};
+  Json document = {{"duration_seconds", Seconds(result.duration_us)},
                    {"sample", sample},
-                   {"failed", report.failed()},
+                   {"failed", result.failed},
                    {"tables", Json::array()}};
-  for (const auto& table : report.tables) {
-    auto json = Named(table.name);
-    json["status"] = table.error ? "failed" : table.is_equal() ? "equal" : "different";
+  for (const auto& table : result.tables) {
+    auto json = Named(table.table);
+    json["status"] = table.failure ? "failed" : table.is_equal ? "equal" : "different";
     json["rows_source"] = table.rows_source;
     json["rows_landed"] = table.rows_landed;
     json["missing"] = table.missing;
@@ -115,22 +115,22 @@ std::string VerifyJson(const VerifyReport& report) {
     json["different"] = table.different;
     json["pending"] = table.pending;
     json["examples"] = table.examples;
-    json["error"] = ErrorJson(table.error);
+    json["error"] = ErrorJson(table.failure);
     json["warnings"] = table.warnings;
     document["tables"].push_back(std::move(json));
   }
-  AddDatabases(report.databases, document);
+  AddDatabases(result.databases, document);
   return Dump(document);
 }
 
-std::string CompactJson(const CompactReport& report) {
-  Json document = {{"run_id", report.run_id},
-                   {"started_at", FormatUtcSeconds(report.started_us)},
-                   {"duration_seconds", Seconds(report.duration_us)},
-                   {"failed", report.failed()},
+std::string CompactJson(const CompactResult& result) {
+  Json document = {{"run_id", result.run_id},
+                   {"started_at", FormatUtcSeconds(result.started_us)},
+                   {"duration_seconds", Seconds(result.duration_us)},
+                   {"failed", result.failed},
                    {"tables", Json::array()}};
-  for (const auto& table : report.tables) {
-    auto json = Named(table.name);
+  for (const auto& table : result.tables) {
+    auto json = Named(table.table);
     json["status"] = Name(table.outcome);
     json["compacted"] = table.has_changed;
     json["scd_type"] = table.scd_type;
@@ -141,19 +141,19 @@ std::string CompactJson(const CompactReport& report) {
     json["files"] = table.files;
     json["pruned_files"] = table.pruned_files;
     json["duration_seconds"] = Seconds(table.duration_us);
-    json["error"] = ErrorJson(table.error);
+    json["error"] = ErrorJson(table.failure);
     document["tables"].push_back(std::move(json));
   }
   return Dump(document);
 }
 
-std::string StatusJson(const std::vector<StatusTable>& tables, std::int64_t now_us) {
+std::string StatusJson(const StatusResult& result, std::int64_t now_us) {
   Json document = {{"tables", Json::array()}};
-  for (const auto& table : tables) {
-    auto json = Named(table.name);
+  for (const auto& table : result.tables) {
+    auto json = Named(table.table);
     json["version"] = table.version;
-    json["rows"] = table.live_rows;
-    json["files"] = table.live_files;
+    json["rows"] = table.rows;
+    json["files"] = table.files;
     json["last_run"] = {{"run_id", table.last_run_id},
                         {"mode", table.last_mode},
                         {"reason", table.last_reason},
@@ -167,15 +167,13 @@ std::string StatusJson(const std::vector<StatusTable>& tables, std::int64_t now_
     json["interval_seconds"] =
         table.interval_us ? Json(*table.interval_us / 1'000'000) : Json(nullptr);
     json["loading_rows"] = OrNull(table.loading_rows);
-    json["last_error"] = nullptr;
-    if (const auto& failure = table.last_failure)
-      json["last_error"] = {{"kind", failure->kind},
-                            {"message", failure->message},
-                            {"hint", failure->hint.empty() ? Json(nullptr) : Json(failure->hint)},
-                            {"run_id", failure->run_id},
-                            {"at", TimeOrNull(failure->at_us)}};
+    json["last_error"] = ErrorJson(table.last_failure);
+    if (table.last_failure) {
+      json["last_error"]["run_id"] = table.last_failure_run_id;
+      json["last_error"]["at"] = TimeOrNull(table.last_failure_us);
+    }
     json["warnings"] = table.warnings;
-    json["error"] = ErrorJson(table.error);
+    json["error"] = ErrorJson(table.failure);
     document["tables"].push_back(std::move(json));
   }
   return Dump(document);

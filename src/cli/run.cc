@@ -1,20 +1,13 @@
 #include "cli/run.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
-#include <limits>
-#include <thread>
 
 #include "base/random.h"
 #include "cli/output.h"
-#include "cli/progress_bars.h"
-#include "cli/progress_lines.h"
-#include "encode/codec.h"
 
 namespace tidemark::cli {
 namespace {
@@ -28,12 +21,6 @@ Status CheckFolder(const Arguments& arguments, std::string_view option) {
   if (!dir || std::filesystem::is_directory(*dir, ignored)) return {};
   return Fail(ErrorKind::kInvalid, fmt::format("{} \"{}\" is not a folder", option, *dir),
               "name a folder that is there");
-}
-
-Status OverrideSource(const Arguments& arguments, SourceOptions& source) {
-  source.lock_timeout_ms =
-      TRY(arguments.Milliseconds("--lock-timeout")).value_or(source.lock_timeout_ms);
-  return {};
 }
 
 // azsql_ct has a folder for data and one for watermarks; here both stand under one destination.
@@ -65,86 +52,67 @@ Result<std::string> ToOf(const Arguments& arguments) {
   return to.value_or(dir);
 }
 
-Result<Setup> SetupOfWords(const Arguments& arguments) {
-  TRY(arguments.ExpectOperands(1, 1));
-  Setup setup;
-  auto& database = setup.databases.emplace_back();
-  database.source = arguments.operands().front();
-  database.source_options.database = arguments.Text("--database").value_or("");
-  return setup;
-}
-
 // `--database` chooses one of the file's.
-Result<Setup> SetupOfFile(const Arguments& arguments) {
+Result<PipelineOptions> OptionsOfFile(const Arguments& arguments) {
   auto file = *arguments.Text("--config");
   if (!arguments.operands().empty())
     return Fail(ErrorKind::kInvalid,
                 fmt::format("{}: \"{}\" and --config are both given", arguments.command().name,
                             arguments.operands().front()),
                 "the configuration names the source");
-  auto setup = TRY(SetupOf(TRY(config::Load(file))));
-  if (setup.databases.empty())
-    return Fail(ErrorKind::kInvalid, file + ": no databases are chosen",
-                "databases: {NAME: {schemas: {main: {tables: \"*\"}}}}");
+  auto options = PipelineOptions::FromFile(file);
+  if (!options) return Fail(ErrorOf(options.error()));
   auto wanted = arguments.Text("--database");
-  if (!wanted) return setup;
+  if (!wanted) return std::move(*options);
   std::string names;
-  for (const auto& database : setup.databases) names += (names.empty() ? "" : ", ") + database.name;
-  std::erase_if(setup.databases, [&](const auto& database) { return database.name != *wanted; });
-  if (setup.databases.empty())
+  for (const auto& database : options->databases)
+    names += (names.empty() ? "" : ", ") + database.name;
+  std::erase_if(options->databases, [&](const auto& database) { return database.name != *wanted; });
+  if (options->databases.empty())
     return Fail(ErrorKind::kInvalid, fmt::format("{}: there is no database \"{}\"", file, *wanted),
                 "databases: " + names);
-  return setup;
+  return std::move(*options);
 }
 
-Result<Setup> SetupOf(const Arguments& arguments) {
-  auto setup = TRY(arguments.Has("--config") ? SetupOfFile(arguments) : SetupOfWords(arguments));
-  if (auto to = TRY(ToOf(arguments)); !to.empty()) setup.to = to;
-  if (setup.to.empty())
-    return Fail(ErrorKind::kInvalid, fmt::format("{}: --to is missing", arguments.command().name),
-                arguments.Has("--config")
-                    ? "storage: {ingest_pipeline: DEST} in the configuration, or --to DEST"
-                    : fmt::format("usage: tidemark {} SOURCE --to DEST", arguments.command().name));
-  for (auto& database : setup.databases) {
-    database.options = TRY(SyncOptionsOf(arguments, std::move(database.options)));
-    TRY(OverrideSource(arguments, database.source_options));
-    if (arguments.Has("--mode"))
-      for (auto& table : database.tables) table.settings.mode.reset();
+Result<PipelineOptions> OptionsOfWords(const Arguments& arguments) {
+  TRY(arguments.ExpectOperands(1, 1));
+  PipelineOptions options;
+  options.databases = {{.name = arguments.Text("--database").value_or(""),
+                        .source = arguments.operands().front(),
+                        .schemas = {}}};
+  return options;
+}
+
+// The words that say how, over what `options` say.
+Status Override(const Arguments& arguments, PipelineOptions& options) {
+  if (auto format = arguments.Text("--format")) options.format = *format;
+  if (auto compression = arguments.Text("--compression")) {
+    // A level belongs to its codec.
+    auto before = options.compression.empty() ? "zstd" : options.compression;
+    if (*compression != before) options.compression_level.reset();
+    options.compression = *compression;
   }
-  return setup;
+  if (auto level = TRY(arguments.Integer("--compression-level", 0)))
+    options.compression_level = *level;
+  options.row_group_rows =
+      TRY(arguments.Integer("--row-group-rows", 1)).value_or(options.row_group_rows);
+  options.max_rows_per_file =
+      TRY(arguments.Integer("--max-rows-per-file", 1)).value_or(options.max_rows_per_file);
+  options.workers = static_cast<int>(std::min<std::int64_t>(
+      TRY(arguments.Integer("--workers", 1)).value_or(options.workers), 1024));
+  options.memory_bytes =
+      TRY(arguments.Bytes("--memory", kMemoryMin)).value_or(options.memory_bytes);
+  if (auto time = TRY(arguments.Milliseconds("--lock-timeout"))) options.lock_timeout_ms = *time;
+  TRY(CheckFolder(arguments, "--temp-dir"));
+  options.temp_dir = arguments.Text("--temp-dir").value_or(options.temp_dir);
+  if (auto retries = TRY(arguments.Integer("--retries", 0)))
+    options.attempts = static_cast<int>(std::min<std::int64_t>(*retries, 1000)) + 1;
+  return {};
 }
-
-template <class Report>
-int ExitCodeOfDatabases(const Report& report) {
-  int exit_code = kAllDone;
-  for (const auto& database : report.databases) {
-    if (!database.error) return kSomeFailed;
-    auto code = ExitCodeOfOpening(database.source, *database.error);
-    exit_code = exit_code == kAllDone || exit_code == code ? code : kUnusable;
-  }
-  return exit_code;
-}
-
-}  // namespace
-
-// kInvalid for something that is there (a folder in place of a file) is not the user's spelling.
-int ExitCodeOfOpening(const std::string& text, const Error& error) {
-  auto path = text.substr(text.starts_with("sqlite:") ? 7 : text.starts_with("file:") ? 5 : 0);
-  std::error_code ignored;
-  int code = ExitCodeOf(error);
-  return code == kWrongUsage && std::filesystem::exists(path, ignored) ? int{kUnusable} : code;
-}
-
-Refusal Opening(const std::string& text, Error error) {
-  auto exit_code = ExitCodeOfOpening(text, error);
-  return {std::move(error), exit_code};
-}
-
-namespace {
 
 // "5000" rows or "2.5%" of them.
-Result<SampleOptions> SampleOf(const Arguments& arguments) {
-  SampleOptions sample;
+Result<Sample> SampleOf(const Arguments& arguments) {
+  Sample sample;
   auto text = arguments.Text("--sample");
   auto seed = TRY(arguments.Integer("--seed", 0));
   if (!text && !seed) return sample;
@@ -169,118 +137,108 @@ Result<SampleOptions> SampleOf(const Arguments& arguments) {
   return sample;
 }
 
+Result<Asked> AskedOf(const Arguments& arguments, PipelineOptions options) {
+  TRY(Override(arguments, options));
+  auto pipeline = Pipeline::FromOptions(options);
+  if (!pipeline) return Fail(ErrorOf(pipeline.error()));
+  return Asked{.pipeline = std::move(*pipeline),
+               .run = {.include = arguments.Texts("--table"),
+                       .exclude = arguments.Texts("--exclude"),
+                       .mode = arguments.Text("--mode").value_or(""),
+                       .adopts_moved_source = arguments.Has("--adopt"),
+                       .sample = TRY(SampleOf(arguments)),
+                       .prunes = arguments.Has("--prune"),
+                       .stop = {},
+                       .progress = {}}};
+}
+
+// kInvalid for something that is there (a folder in place of a file) is not the user's spelling.
+int ExitCodeOfOpening(const std::string& text, const Error& error) {
+  auto path = text.substr(text.starts_with("sqlite:") ? 7 : text.starts_with("file:") ? 5 : 0);
+  std::error_code ignored;
+  int code = ExitCodeOf(error);
+  return code == kWrongUsage && std::filesystem::exists(path, ignored) ? int{kUnusable} : code;
+}
+
+int ExitCodeOfFailure(const Failure& failure) {
+  return ExitCodeOfOpening(failure.about, ErrorOf(failure));
+}
+
+int ExitCodeOf(const std::vector<DatabaseResult>& databases) {
+  int exit_code = kAllDone;
+  for (const auto& database : databases) {
+    if (!database.failure) return kSomeFailed;
+    auto code = ExitCodeOfFailure(*database.failure);
+    exit_code = exit_code == kAllDone || exit_code == code ? code : kUnusable;
+  }
+  return exit_code;
+}
+
 }  // namespace
 
-Result<SyncOptions> SyncOptionsOf(const Arguments& arguments, SyncOptions options) {
-  options.include = arguments.Texts("--table");
-  options.exclude = arguments.Texts("--exclude");
-  if (auto mode = arguments.Text("--mode")) options.mode = TRY(ParseMode(*mode));
-  if (auto format = arguments.Text("--format")) options.format = *format;
-  if (auto text = arguments.Text("--compression")) {
-    auto codec = TRY(ParseCodec(*text));
-    // A level belongs to its codec.
-    if (codec != options.encoding.codec) options.encoding.level = -1;
-    options.encoding.codec = codec;
-  }
-  if (auto level = TRY(arguments.Integer("--compression-level", 0)))
-    options.encoding.level = static_cast<int>(std::min<std::int64_t>(*level, 1000));
-  TRY(CheckLevel(options.encoding.codec, options.encoding.level));
-  options.encoding.row_group_rows =
-      TRY(arguments.Integer("--row-group-rows", 1)).value_or(options.encoding.row_group_rows);
-  options.max_rows_per_file =
-      TRY(arguments.Integer("--max-rows-per-file", 1)).value_or(options.max_rows_per_file);
-  options.workers = static_cast<int>(std::min<std::int64_t>(
-      TRY(arguments.Integer("--workers", 1)).value_or(options.workers), 1024));
-  options.memory_bytes =
-      TRY(arguments.Bytes("--memory", kMemoryMin)).value_or(options.memory_bytes);
-  TRY(CheckFolder(arguments, "--temp-dir"));
-  options.temp_dir = arguments.Text("--temp-dir").value_or(options.temp_dir);
-  if (auto retries = TRY(arguments.Integer("--retries", 0)))
-    options.retry.attempts = static_cast<int>(std::min<std::int64_t>(*retries, 1000)) + 1;
-  options.sample = TRY(SampleOf(arguments));
-  options.adopts_moved_source = arguments.Has("--adopt");
-  return options;
+Result<Asked> AskedOfRun(const Arguments& arguments) {
+  bool has_file = arguments.Has("--config");
+  auto options = TRY(has_file ? OptionsOfFile(arguments) : OptionsOfWords(arguments));
+  if (auto to = TRY(ToOf(arguments)); !to.empty()) options.to = to;
+  if (options.to.empty())
+    return Fail(ErrorKind::kInvalid, fmt::format("{}: --to is missing", arguments.command().name),
+                has_file
+                    ? "storage: {ingest_pipeline: DEST} in the configuration, or --to DEST"
+                    : fmt::format("usage: tidemark {} SOURCE --to DEST", arguments.command().name));
+  return AskedOf(arguments, std::move(options));
 }
 
-std::expected<Opened, Refusal> OpenRun(const Arguments& arguments, Access access,
-                                       std::stop_token stop, Progress* progress) {
-  auto setup = SetupOf(arguments);
-  if (!setup) {
-    // A configuration that cannot be read is no source and no destination: wrong usage.
-    return std::unexpected(Refusal{std::move(setup.error()), kWrongUsage});
-  }
-  for (auto& database : setup->databases) {
-    database.options.stop = stop;
-    database.options.progress = progress;
-  }
-  auto opened = Open(std::move(*setup), access);
-  if (!opened)
-    return std::unexpected(Opening(opened.error().about, std::move(opened.error().error)));
-  return std::move(*opened);
-}
-
-Result<std::string> DestinationOf(const Arguments& arguments) {
-  if (!arguments.Has("--config")) {
-    TRY(arguments.ExpectOperands(1, 1));
-    return arguments.operands().front();
-  }
-  auto to = TRY(SetupOfFile(arguments)).to;
-  if (!to.empty()) return to;
-  return Fail(ErrorKind::kInvalid, *arguments.Text("--config") + ": the destination is missing",
-              "storage: {ingest_pipeline: DEST}");
-}
-
-Result<SyncOptions> OptionsOfDestination(const Arguments& arguments) {
-  SyncOptions options;
+Result<Asked> AskedOfDestination(const Arguments& arguments) {
+  PipelineOptions options;
   if (arguments.Has("--config")) {
-    options = std::move(TRY(SetupOfFile(arguments)).databases.front().options);
-    // Names that belong to one database; the states of all have theirs.
-    options.catalog.clear();
-    options.catalog_schemas.clear();
+    options = TRY(OptionsOfFile(arguments));
+    if (options.to.empty())
+      return Fail(ErrorKind::kInvalid, *arguments.Text("--config") + ": the destination is missing",
+                  "storage: {ingest_pipeline: DEST}");
+  } else {
+    TRY(arguments.ExpectOperands(1, 1));
+    options.to = arguments.operands().front();
   }
-  return SyncOptionsOf(arguments, std::move(options));
+  return AskedOf(arguments, std::move(options));
 }
+
+Refusal Opening(const std::string& text, Error error) {
+  auto exit_code = ExitCodeOfOpening(text, error);
+  return {std::move(error), exit_code};
+}
+
+Refusal WrongWords(Error error) { return {std::move(error), kWrongUsage}; }
 
 // A disk that filled in mid-run is a failure like any other: it is no fault of how the run was
 // started.
-int ExitCodeOf(const SyncReport& report) {
-  if (report.failed() == 0) return kAllDone;
-  if (!report.databases.empty()) return ExitCodeOfDatabases(report);
-  for (const auto& table : report.tables) {
-    bool is_unusable = table.error && (table.error->kind == ErrorKind::kCorrupt ||
-                                       table.error->kind == ErrorKind::kDenied);
-    if (table.outcome == TableOutcome::kOk || !is_unusable) return kSomeFailed;
+int ExitCodeOf(const SyncResult& result) {
+  if (result.failed == 0) return kAllDone;
+  if (!result.databases.empty()) return ExitCodeOf(result.databases);
+  for (const auto& table : result.tables) {
+    bool is_unusable = table.failure && (table.failure->kind == FailureKind::kCorrupt ||
+                                         table.failure->kind == FailureKind::kDenied);
+    if (table.outcome == Outcome::kOk || !is_unusable) return kSomeFailed;
   }
   return kUnusable;
 }
 
-int ExitCodeOf(const VerifyReport& report) {
-  if (report.failed() == 0) return kAllDone;
-  return report.databases.empty() ? int{kSomeFailed} : ExitCodeOfDatabases(report);
+int ExitCodeOf(const VerifyResult& result) {
+  if (result.failed == 0) return kAllDone;
+  return result.databases.empty() ? int{kSomeFailed} : ExitCodeOf(result.databases);
 }
 
-std::unique_ptr<Progress> ProgressFor(const Arguments& arguments) {
-  auto format = arguments.Text("--progress").value_or("bars");
-  if (format == "none" || arguments.Has("--no-progress")) return nullptr;
-  if (format == "json") return std::make_unique<ProgressLines>(stderr, SystemClock());
-  const char* term = std::getenv("TERM");
-  bool is_dumb = !term || std::string_view(term) == "dumb";
-  if (is_dumb || !::isatty(STDERR_FILENO) || arguments.Has("--quiet")) return nullptr;
-  return std::make_unique<ProgressBars>();
+int EndWith(const Failure& failure, const StopOnSignal& signals) {
+  return EndWith(Refusal{ErrorOf(failure), ExitCodeOfFailure(failure)}, signals);
 }
 
-int EndWith(const Error& error, const StopOnSignal& signals) {
-  return EndWith(Refusal{error, ExitCodeOf(error)}, signals);
-}
-
-int EndWith(const Refusal& failure, const StopOnSignal& signals) {
+int EndWith(const Refusal& refusal, const StopOnSignal& signals) {
   if (signals.exit_code() != 0) {
     PrintError({ErrorKind::kCancelled, "interrupted; what was committed stays",
                 "run the same command again to go on"});
     return signals.exit_code();
   }
-  PrintError(failure.error);
-  return failure.exit_code;
+  PrintError(refusal.error);
+  return refusal.exit_code;
 }
 
 }  // namespace tidemark::cli

@@ -1,51 +1,39 @@
 #pragma once
-#include <memory>
-#include <optional>
-#include <stop_token>
-
 #include "cli/arguments.h"
 #include "cli/stop_on_signal.h"
-#include "library/opened.h"
-#include "sync/sync.h"
+#include "tidemark/tidemark.h"
 
 namespace tidemark::cli {
+
+// What a command is asked for, by the command line over the configuration file, if one is given.
+struct Asked {
+  Pipeline pipeline;
+  RunOptions run;
+};
+
+// Of sync, plan and verify. kInvalid: the words are wrong; a configuration's errors. Nothing was
+// opened.
+Result<Asked> AskedOfRun(const Arguments& arguments);
+
+// Of a command that needs no source: its destination is its operand, or the configuration's.
+Result<Asked> AskedOfDestination(const Arguments& arguments);
 
 // A failure to begin, and whether it was the words or the thing they name.
 struct Refusal {
   Error error;
   int exit_code;
 };
-
-// The exit code of an error about the source or destination that `text` names: 3 rather than 2 when
-// it is there.
-int ExitCodeOfOpening(const std::string& text, const Error& error);
+// Of the source or destination that `text` names: 3 rather than 2 where it is there.
 Refusal Opening(const std::string& text, Error error);
-
-// What sync, plan and verify have in common: sources, a destination and what to do between them, by
-// the command line and the configuration file, if one is given. `progress` may be null.
-std::expected<Opened, Refusal> OpenRun(const Arguments& arguments, Access access,
-                                       std::stop_token stop, Progress* progress);
-
-// Where a command that needs no source finds its destination: its operand, or the configuration.
-Result<std::string> DestinationOf(const Arguments& arguments);
-
-// The options of a command that needs no source, by the command line over the configuration.
-Result<SyncOptions> OptionsOfDestination(const Arguments& arguments);
-
-// The options of sync, plan and verify, over those of `options`. kInvalid.
-Result<SyncOptions> SyncOptionsOf(const Arguments& arguments, SyncOptions options = {});
+Refusal WrongWords(Error error);
 
 // Where nothing at all could be done, and for one reason, that reason is the exit code.
-int ExitCodeOf(const SyncReport& report);
-int ExitCodeOf(const VerifyReport& report);
-
-// How the run is told of while it goes on: bars on a terminal, or lines of JSON where they are
-// asked for; null: not at all.
-std::unique_ptr<Progress> ProgressFor(const Arguments& arguments);
+int ExitCodeOf(const SyncResult& result);
+int ExitCodeOf(const VerifyResult& result);
 
 // Prints the error and gives the exit code; an interruption wins.
-int EndWith(const Error& error, const StopOnSignal& signals);
-int EndWith(const Refusal& failure, const StopOnSignal& signals);
+int EndWith(const Refusal& refusal, const StopOnSignal& signals);
+int EndWith(const Failure& failure, const StopOnSignal& signals);
 
 // One function a command; each gives the exit code.
 int RunSync(const Arguments& arguments);

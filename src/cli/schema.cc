@@ -7,7 +7,7 @@ namespace tidemark::cli {
 int RunSchema(const Arguments& arguments) {
   StopOnSignal signals;
   if (auto expected = arguments.ExpectOperands(0, 0); !expected)
-    return EndWith(expected.error(), signals);
+    return EndWith(WrongWords(std::move(expected.error())), signals);
   return PrintResult(config::JsonSchema()) ? kAllDone : kSomeFailed;
 }
 

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "base/clock.h"
@@ -12,23 +10,22 @@ namespace tidemark::cli {
 
 int RunStatus(const Arguments& arguments) {
   StopOnSignal signals;
-  auto to = DestinationOf(arguments);
-  if (!to) return EndWith(Refusal{std::move(to.error()), kWrongUsage}, signals);
-  auto store = OpenStore(*to, {.is_read_only = true});
-  if (!store) return EndWith(Opening(*to, std::move(store.error())), signals);
-  auto tables = ReadStatus(**store);
-  if (!tables) return EndWith(tables.error(), signals);
-  PrintProblems(*tables);
-  bool is_broken =
-      std::ranges::any_of(*tables, [](const StatusTable& t) { return t.error.has_value(); });
+  auto asked = AskedOfDestination(arguments);
+  if (!asked) return EndWith(WrongWords(std::move(asked.error())), signals);
+  asked->run.stop = signals.token();
+  auto result = asked->pipeline.Status(asked->run);
+  if (!result) return EndWith(result.error(), signals);
+  PrintProblems(*result);
   if (auto path = arguments.Text("--metrics"))
-    if (auto written = WriteMetrics(*path, *tables, nullptr); !written)
-      return EndWith(written.error(), signals);
+    if (auto written = WriteMetrics(*path, result->tables, nullptr); !written)
+      return EndWith(Opening(*path, std::move(written.error())), signals);
   auto now_us = SystemClock().NowUs();
-  auto text = arguments.Has("--json")    ? StatusJson(*tables, now_us)
+  auto text = arguments.Has("--json")    ? StatusJson(*result, now_us)
               : arguments.Has("--quiet") ? std::string()
-                                         : StatusTableText(*tables, now_us);
+                                         : StatusTable(*result, now_us);
   if (!PrintResult(text)) return kSomeFailed;
+  bool is_broken = std::ranges::any_of(result->tables,
+                                       [](const auto& table) { return table.failure.has_value(); });
   return is_broken ? kSomeFailed : kAllDone;
 }
 

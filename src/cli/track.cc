@@ -123,15 +123,16 @@ Result<std::string> Track(const std::string& action, const std::string& path,
 int RunTrack(const Arguments& arguments) {
   StopOnSignal signals;
   if (auto expected = arguments.ExpectOperands(2, SIZE_MAX); !expected)
-    return EndWith(expected.error(), signals);
+    return EndWith(WrongWords(std::move(expected.error())), signals);
   const auto& action = arguments.operands()[0];
   const auto& words = arguments.command().first_words;
   if (std::ranges::find(words, action) == words.end())
-    return EndWith(Error{ErrorKind::kInvalid, fmt::format("track: there is no \"{}\"", action),
-                         "allowed: enable, disable, status, clean"},
-                   signals);
+    return EndWith(
+        WrongWords({ErrorKind::kInvalid, fmt::format("track: there is no \"{}\"", action),
+                    "allowed: enable, disable, status, clean"}),
+        signals);
   auto options = TrackOptionsOf(arguments, action);
-  if (!options) return EndWith(options.error(), signals);
+  if (!options) return EndWith(WrongWords(std::move(options.error())), signals);
   options->stop = signals.token();
   auto path = arguments.operands()[1];
   if (path.starts_with("sqlite:")) path.erase(0, 7);

@@ -1,4 +1,5 @@
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/run.h"
 
@@ -6,22 +7,21 @@ namespace tidemark::cli {
 
 int RunVerify(const Arguments& arguments) {
   StopOnSignal signals;
-  auto progress = ProgressFor(arguments);
-  auto run = OpenRun(arguments, Access::kRead, signals.token(), progress.get());
-  if (!run) {
-    progress.reset();
-    return EndWith(run.error(), signals);
-  }
-  auto report = VerifyAll(*run);
-  progress.reset();
-  if (!report) return EndWith(report.error(), signals);
-  PrintProblems(*report);
-  auto text = arguments.Has("--json")    ? VerifyJson(*report)
+  auto asked = AskedOfRun(arguments);
+  if (!asked) return EndWith(WrongWords(std::move(asked.error())), signals);
+  Progress progress(arguments);
+  asked->run.stop = signals.token();
+  asked->run.progress = progress.Call();
+  auto result = asked->pipeline.Verify(asked->run);
+  progress.End();
+  if (!result) return EndWith(result.error(), signals);
+  PrintProblems(*result);
+  auto text = arguments.Has("--json")    ? VerifyJson(*result)
               : arguments.Has("--quiet") ? std::string()
-                                         : VerifyTableText(*report);
+                                         : VerifyTable(*result);
   if (!PrintResult(text)) return kSomeFailed;
   if (signals.exit_code() != 0) return signals.exit_code();
-  return ExitCodeOf(*report);
+  return ExitCodeOf(*result);
 }
 
 }  // namespace tidemark::cli

@@ -50,8 +50,6 @@ void Resolve(const std::vector<TableName>& names, OpenedDatabase& database) {
 
 void OpenOne(OpenedDatabase& database) {
   auto& setup = database.setup;
-  database.error = setup.error;
-  if (database.error) return;
   auto& options = setup.source_options;
   options.memory_bytes = setup.options.memory_bytes;
   options.readers = setup.options.workers > 0
@@ -104,7 +102,7 @@ Status ResolveAll(std::vector<OpenedDatabase>& databases) {
   std::vector<std::vector<TableName>> names(databases.size());
   for (std::size_t i = 0; i < databases.size(); ++i) {
     auto& database = databases[i];
-    if (!database.source || !database.setup.is_configured) continue;
+    if (!database.source || !database.setup.is_chosen) continue;
     auto listed = database.source->ListTables();
     if (!listed) {
       database.error = std::move(listed.error());
@@ -114,26 +112,30 @@ Status ResolveAll(std::vector<OpenedDatabase>& databases) {
     names[i] = std::move(*listed);
     Resolve(names[i], database);
   }
-  bool is_configured =
-      std::ranges::all_of(databases, [](const auto& d) { return d.setup.is_configured; });
-  return is_configured ? ApplyGlobs(databases, names) : Status();
+  bool is_chosen = std::ranges::all_of(databases, [](const auto& d) { return d.setup.is_chosen; });
+  return is_chosen ? ApplyGlobs(databases, names) : Status();
 }
 
-Result<std::unique_ptr<ObjectStore>> OpenDestination(const std::string& to, Access access) {
-  auto store = OpenStore(to, {.is_read_only = access != Access::kWrite});
+}  // namespace
+
+Result<std::unique_ptr<ObjectStore>> OpenDestination(const Setup& setup, Access access) {
+  auto options = setup.store_options;
+  options.is_read_only = access != Access::kWrite;
+  auto store = OpenStore(setup.to, options);
   // What a first sync would find: nothing.
   if (!store && access == Access::kReadOrNothing && store.error().kind == ErrorKind::kNotFound)
     return std::make_unique<MemoryStore>();
   return store;
 }
 
-}  // namespace
-
 std::expected<Opened, OpenFailure> Open(Setup setup, Access access) {
+  if (setup.databases.empty())
+    return std::unexpected(
+        OpenFailure{{ErrorKind::kInvalid, "no databases are chosen", "name one at the least"}, {}});
   Opened opened;
-  for (auto& one : setup.databases) {
+  for (const auto& one : setup.databases) {
     auto& database = opened.databases.emplace_back();
-    database.setup = std::move(one);
+    database.setup = one;
     OpenOne(database);
   }
   if (auto resolved = ResolveAll(opened.databases); !resolved)
@@ -143,7 +145,7 @@ std::expected<Opened, OpenFailure> Open(Setup setup, Access access) {
     return std::unexpected(OpenFailure{*first.error, first.setup.source});
   auto is_open = [](const OpenedDatabase& database) { return database.source != nullptr; };
   if (std::ranges::none_of(opened.databases, is_open)) return opened;
-  auto store = OpenDestination(setup.to, access);
+  auto store = OpenDestination(setup, access);
   if (!store) return std::unexpected(OpenFailure{std::move(store.error()), setup.to});
   opened.store = std::move(*store);
   return opened;

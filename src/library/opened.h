@@ -30,10 +30,13 @@ struct Opened {
 // What a run may do with its destination.
 enum class Access { kWrite, kRead, kReadOrNothing };  // the last: an absent one is an empty one
 
+// kNotFound: nothing is there, and `access` needs something.
+Result<std::unique_ptr<ObjectStore>> OpenDestination(const Setup& setup, Access access);
+
 // Opens each source, once, and then the destination: a mistyped source must not leave an empty
 // folder behind. One database that cannot be opened is the run's failure, one of several is told
-// beside the others. kInvalid: a glob of `options.include` that matches no table of any configured
-// database.
+// beside the others. kInvalid: there are none; a glob of `options.include` that matches no table of
+// any of them.
 std::expected<Opened, OpenFailure> Open(Setup setup, Access access);
 
 // Each database after the other, in one report; a database that fails as a whole fails its tables

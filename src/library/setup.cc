@@ -1,117 +1,134 @@
 #include "library/setup.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <filesystem>
 
 #include "encode/codec.h"
 
 namespace tidemark {
 namespace {
 
-Result<TableSettings> SettingsOf(const config::TableOptions& options) {
+Result<OnRename> ParseOnRename(const std::string& word) {
+  if (word.empty() || word == "backfill") return OnRename::kBackfill;
+  if (word == "views") return OnRename::kViews;
+  return Fail(ErrorKind::kInvalid, "on_rename \"" + word + "\" is not known",
+              "allowed: backfill, views");
+}
+
+Result<TableSettings> SettingsOf(const PipelineTable& table) {
   TableSettings settings;
-  if (!options.mode.empty()) settings.mode = TRY(ParseMode(options.mode));
-  settings.scd_type = options.scd_type;
-  settings.soft_delete = options.soft_delete;
-  settings.columns = options.columns;
-  settings.exclude = options.exclude;
-  settings.hash = options.hash;
-  settings.where = options.where;
-  settings.on_rename = options.on_rename == "views" ? OnRename::kViews : OnRename::kBackfill;
+  if (!table.mode.empty()) settings.mode = TRY(ParseMode(table.mode));
+  if (table.scd_type < 0 || table.scd_type > 2)
+    return Fail(ErrorKind::kInvalid,
+                "scd_type " + std::to_string(table.scd_type) + " is not in the range",
+                "allowed: 1, 2");
+  settings.scd_type = table.scd_type;
+  settings.soft_delete = table.soft_delete;
+  settings.columns = table.columns;
+  settings.exclude = table.exclude;
+  settings.hash = table.hash;
+  settings.where = table.where;
+  settings.on_rename = TRY(ParseOnRename(table.on_rename));
   return settings;
 }
 
-Result<SyncOptions> BaseOptions(const config::Config& config) {
+Result<SyncOptions> SyncOptionsOf(const PipelineOptions& asked) {
   SyncOptions options;
-  const auto& output = config.output;
-  if (!config.mode.empty()) options.mode = TRY(ParseMode(config.mode));
-  if (!output.format.empty()) options.format = output.format;
-  if (!output.compression.empty()) options.encoding.codec = TRY(ParseCodec(output.compression));
-  options.encoding.level = static_cast<int>(output.compression_level.value_or(-1));
-  TRY_WHILE(config.file + ": storage.parquet_compression_level",
-            CheckLevel(options.encoding.codec, options.encoding.level));
-  options.encoding.row_group_rows = output.row_group_rows.value_or(options.encoding.row_group_rows);
-  options.max_rows_per_file = output.max_rows_per_file.value_or(options.max_rows_per_file);
-  options.workers = static_cast<int>(config.workers.value_or(0));
-  options.memory_bytes = config.memory_bytes.value_or(options.memory_bytes);
-  options.temp_dir = config.temp_dir;
-  options.hash_key = config.hash_key;
+  if (!asked.mode.empty()) options.mode = TRY(ParseMode(asked.mode));
+  if (!asked.format.empty()) options.format = asked.format;
+  if (!asked.compression.empty()) options.encoding.codec = TRY(ParseCodec(asked.compression));
+  options.encoding.level =
+      static_cast<int>(std::min<std::int64_t>(asked.compression_level.value_or(-1), 1000));
+  TRY(CheckLevel(options.encoding.codec, options.encoding.level));
+  auto keep = [](auto asked_number, auto& number) {
+    if (asked_number > 0) number = asked_number;
+  };
+  keep(asked.row_group_rows, options.encoding.row_group_rows);
+  keep(asked.max_rows_per_file, options.max_rows_per_file);
+  keep(asked.memory_bytes, options.memory_bytes);
+  keep(asked.workers, options.workers);
+  options.temp_dir = asked.temp_dir;
+  options.hash_key = asked.hash_key;
   auto& retry = options.retry;
-  retry.attempts = static_cast<int>(config.retry.attempts.value_or(retry.attempts));
-  retry.first_wait_ms = config.retry.first_wait_ms.value_or(retry.first_wait_ms);
-  retry.longest_wait_ms = config.retry.longest_wait_ms.value_or(retry.longest_wait_ms);
+  keep(asked.attempts, retry.attempts);
+  retry.first_wait_ms = asked.first_wait_ms.value_or(retry.first_wait_ms);
+  retry.longest_wait_ms = asked.longest_wait_ms.value_or(retry.longest_wait_ms);
   return options;
 }
 
-// The file of one database: its own path, or else connection.path, a file or a folder of <db>.db.
-Result<std::string> SqlitePath(const config::Config& config, const config::Database& database) {
-  if (!database.path.empty()) return database.path;
-  const auto& path = config.connection.path;
-  auto of = config.file + ": databases." + database.name;
-  if (path.empty())
-    return Fail(ErrorKind::kInvalid, of + ": it has no path",
-                "path: FILE, here or under connection");
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored))
-    return (std::filesystem::path(path) / (database.name + ".db")).string();
-  auto shares = [&](const auto& other) { return other.path.empty(); };
-  if (std::ranges::count_if(config.databases, shares) > 1)
-    return Fail(
-        ErrorKind::kInvalid,
-        fmt::format("{}: connection.path \"{}\" is no folder, and several databases take it", of,
-                    path),
-        "name the folder that holds <database>.db, or give each database a path");
-  return path;
+Status AddSchema(const PipelineSchema& schema, DatabaseSetup& database) {
+  if (schema.name.empty())
+    return Fail(ErrorKind::kInvalid, "a schema of database " + database.name + " has no name",
+                "SQLite's is main, SQL Server's dbo");
+  if (!schema.catalog_name.empty())
+    database.options.catalog_schemas[schema.name] = schema.catalog_name;
+  bool has_all = schema.tables.empty();
+  for (const auto& table : schema.tables) {
+    if (table.name == "*") {
+      has_all = true;
+      continue;
+    }
+    auto settings = TRY_WHILE("table " + schema.name + "." + table.name, SettingsOf(table));
+    database.tables.push_back(
+        {.schema = schema.name, .name = table.name, .settings = std::move(settings)});
+  }
+  if (has_all) database.whole_schemas.push_back(schema.name);
+  return {};
 }
 
-Status OpenWith(const config::Config& config, const config::Database& database,
-                DatabaseSetup& setup) {
-  const auto& type = config.connection.type;
-  if (type != "sqlite") {
-    setup.source = fmt::format("{}://{}/{}", type, config.connection.server, database.name);
-    setup.error = Error{ErrorKind::kUnsupported,
-                        fmt::format("{}: this version cannot read from {} yet", setup.source, type),
-                        "it reads SQLite: connection.type sqlite"};
-    return {};
-  }
-  // Said outright: a file may be called sqlserver:x.
-  setup.source = "sqlite:" + TRY(SqlitePath(config, database));
-  if (database.schemas.size() > 1)
-    return Fail(ErrorKind::kInvalid,
-                fmt::format("{}: databases.{}: SQLite has one schema, {} are given", config.file,
-                            database.name, database.schemas.size()),
-                "put all tables under one; its name is used in paths");
-  setup.source_options.schema = database.schemas.front().name;
-  return {};
+Result<DatabaseSetup> DatabaseOf(const PipelineDatabase& asked, const PipelineOptions& options,
+                                 const SyncOptions& sync_options) {
+  if (asked.source.empty())
+    return Fail(ErrorKind::kInvalid, "database \"" + asked.name + "\" has no source",
+                "a path, or a URL");
+  DatabaseSetup database{.name = asked.name,
+                         .source = asked.source,
+                         .source_options = {.database = asked.name, .password = asked.password},
+                         .options = sync_options,
+                         .is_chosen = !asked.schemas.empty()};
+  if (database.is_chosen && asked.name.empty())
+    return Fail(ErrorKind::kInvalid, "a database whose tables are chosen has no name");
+  auto& source = database.source_options;
+  source.lock_timeout_ms = options.lock_timeout_ms.value_or(source.lock_timeout_ms);
+  if (asked.schemas.size() == 1) source.schema = asked.schemas.front().name;
+  database.options.catalog = asked.catalog_name;
+  for (const auto& schema : asked.schemas) TRY(AddSchema(schema, database));
+  return database;
 }
 
 }  // namespace
 
-Result<Setup> SetupOf(const config::Config& config) {
-  auto base = TRY(BaseOptions(config));
-  Setup setup{.to = config.output.ingest_pipeline, .databases = {}};
-  for (const auto& database : config.databases) {
-    auto& one = setup.databases.emplace_back();
-    one.name = database.name;
-    one.is_configured = true;
-    one.source_options.database = database.name;
-    one.source_options.lock_timeout_ms =
-        config.lock_timeout_ms.value_or(one.source_options.lock_timeout_ms);
-    one.options = base;
-    one.options.catalog = database.uc_catalog;
-    TRY(OpenWith(config, database, one));
-    for (const auto& schema : database.schemas) {
-      if (!schema.uc_schema.empty()) one.options.catalog_schemas[schema.name] = schema.uc_schema;
-      if (schema.has_all_tables) one.whole_schemas.push_back(schema.name);
-      for (const auto& table : schema.tables)
-        one.tables.push_back({.schema = schema.name,
-                              .name = table.name,
-                              .settings = TRY(SettingsOf(table.options))});
-    }
-  }
+Result<Setup> SetupOf(const PipelineOptions& options) {
+  if (options.to.empty())
+    return Fail(ErrorKind::kInvalid, "the destination is missing", "a folder or a URL");
+  Setup setup{.to = options.to,
+              .store_options = {.access = options.stores},
+              .options = TRY(SyncOptionsOf(options)),
+              .databases = {}};
+  TRY(CheckAccess(setup.store_options));
+  for (const auto& database : options.databases)
+    setup.databases.push_back(TRY(DatabaseOf(database, options, setup.options)));
   return setup;
+}
+
+Status AddRun(const RunOptions& run, Progress* progress, Setup& setup) {
+  std::optional<Mode> mode;
+  if (!run.mode.empty()) mode = TRY(ParseMode(run.mode));
+  auto add = [&](SyncOptions& options) {
+    options.mode = mode.value_or(options.mode);
+    options.include = run.include;
+    options.exclude = run.exclude;
+    options.adopts_moved_source = run.adopts_moved_source;
+    options.sample = {.rows = run.sample.rows, .share = run.sample.share, .seed = run.sample.seed};
+    options.stop = run.stop;
+    options.progress = progress;
+  };
+  add(setup.options);
+  for (auto& database : setup.databases) {
+    add(database.options);
+    if (!mode) continue;
+    for (auto& table : database.tables) table.settings.mode.reset();
+  }
+  return {};
 }
 
 }  // namespace tidemark

@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -89,7 +90,12 @@ class ObjectStore {
 
 struct StoreOptions {
   bool is_read_only = false;  // plan, status, verify: nothing is created, not even the folder
+  // What stores beyond this machine need to be reached, by names as CheckAccess knows them. Some
+  // are secret: messages hold names, never values. A store takes its own kind's.
+  std::map<std::string, std::string> access = {};
 };
+// kInvalid: a name that no store knows.
+Status CheckAccess(const StoreOptions& options);
 
 // One entry per kind of store in object/registry.cc: `location` is what follows `scheme:`.
 struct StoreKind {

@@ -27,7 +27,24 @@ bool IsScheme(std::string_view text) {
          });
 }
 
+// The keys of `stores` in the configuration.
+constexpr std::string_view kAccessNames[] = {
+    "azure.account", "azure.connection_string", "azure.endpoint",  "azure.key",
+    "azure.sas",     "s3.access_key",           "s3.endpoint",     "s3.path_style",
+    "s3.region",     "s3.secret_key",           "s3.session_token"};
+
 }  // namespace
+
+Status CheckAccess(const StoreOptions& options) {
+  for (const auto& [name, value] : options.access) {
+    if (std::ranges::find(kAccessNames, name) != std::end(kAccessNames)) continue;
+    std::string known;
+    for (auto allowed : kAccessNames) known += (known.empty() ? "" : ", ") + std::string(allowed);
+    return Fail(ErrorKind::kInvalid, "no store takes a setting \"" + name + "\"",
+                "allowed: " + known);
+  }
+  return {};
+}
 
 std::span<const StoreKind> StoreKinds() { return kKinds; }
 

@@ -40,15 +40,30 @@ Status Snapshot::CheckWhere(const Table& table) {
 
 std::span<const SourceKind> SourceKinds() { return kKinds; }
 
+std::string WithoutSecrets(std::string_view text) {
+  auto host = text.find("://");
+  if (host == text.npos) return std::string(text);
+  host += 3;
+  auto shown = text.substr(0, text.find('?', host));
+  // A password may hold slashes and further @, so the last one ends it.
+  auto at = shown.rfind('@');
+  if (at == shown.npos || at < host) return std::string(shown);
+  auto user = shown.substr(host, at - host);
+  return std::string(shown.substr(0, host)) + std::string(user.substr(0, user.find(':'))) +
+         std::string(shown.substr(at));
+}
+
 Result<std::unique_ptr<Source>> OpenSource(const std::string& text, const SourceOptions& options) {
   auto scheme = SchemeOf(text);
   if (scheme.empty()) return sqlite::OpenSqliteSource(text, options);
   for (const auto& kind : kKinds) {
     if (kind.scheme == scheme) return kind.open(text.substr(scheme.size() + 1), options);
   }
+  std::string known;
+  for (const auto& kind : kKinds) known += (known.empty() ? "" : ", ") + std::string(kind.scheme);
   return Fail(ErrorKind::kInvalid,
-              text + ": there is no kind of source named " + std::string(scheme),
-              "use PATH or sqlite:PATH");
+              WithoutSecrets(text) + ": this version cannot read from " + std::string(scheme),
+              "it reads from: a path, or " + known);
 }
 
 }  // namespace tidemark

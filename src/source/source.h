@@ -109,6 +109,7 @@ struct SourceOptions {
   std::string database;  // the name used in paths; empty: from the location
   // The schema's name in paths, of a source that has no schemas; empty: its own word (main).
   std::string schema;
+  std::string password;  // secret; empty: none is needed, or the location or environment has it
   std::int64_t lock_timeout_ms = 10'000;
   std::int64_t batch_rows = 16'384;
   std::int64_t batch_bytes = 4 << 20;  // a batch ends at whichever comes first
@@ -126,6 +127,9 @@ struct SourceKind {
   Result<std::unique_ptr<Source>> (*open)(const std::string& location, const SourceOptions&);
 };
 std::span<const SourceKind> SourceKinds();
+
+// A SOURCE or DEST as messages may show it: without the password and the parameters of a URL.
+std::string WithoutSecrets(std::string_view text);
 
 // `text`: PATH, sqlite:PATH, or a URL of a registered scheme. kInvalid: no such scheme.
 Result<std::unique_ptr<Source>> OpenSource(const std::string& text, const SourceOptions& options);

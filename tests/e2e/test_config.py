@@ -137,7 +137,7 @@ def test_a_server_is_understood_and_said_not_to_be_there_yet(tmp_path):
                            "storage: {ingest_pipeline: out}\ndatabases: {crm: {dbo: [Orders]}}\n")
     done = run("sync", "-c", name, cwd=tmp_path)
     assert done.code == 2, done
-    assert "sqlserver://s/crm: this version cannot read from sqlserver yet" in done.err
+    assert "sqlserver://s/crm: this version cannot read from sqlserver" in done.err
     assert "hunter2" not in done.err
 
 

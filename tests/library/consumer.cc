@@ -19,13 +19,16 @@ int main(int argc, char** argv) {
   if (argc != 4) return 2;
   tidemark::PipelineOptions options;
   options.to = argv[2];
-  options.databases = {{.name = "shop", .path = argv[1], .tables = {{.name = "t"}}}};
+  options.databases = {{.name = "shop",
+                        .source = std::string("sqlite:") + argv[1],
+                        .schemas = {{.name = "main", .tables = {{.name = "t"}}}}}};
   auto pipeline = tidemark::Pipeline::FromOptions(options);
   if (!pipeline) return Fail("options", pipeline.error());
 
   auto plan = pipeline->Plan();
   if (!plan) return Fail("plan", plan.error());
-  std::printf("plan %s %s\n", plan->tables.at(0).table.c_str(), plan->tables.at(0).reason.c_str());
+  std::printf("plan %s %s\n", plan->tables.at(0).table.name.c_str(),
+              plan->tables.at(0).reason.c_str());
 
   std::atomic<std::int64_t> rows = 0, ended = 0;
   auto result = pipeline->Sync({.progress = [&](const tidemark::ProgressEvent& event) {
@@ -42,7 +45,7 @@ int main(int argc, char** argv) {
   std::printf("verify %s\n", check->tables.at(0).is_equal ? "equal" : "differs");
   auto status = pipeline->Status();
   if (!status) return Fail("status", status.error());
-  std::printf("status %lld rows\n", static_cast<long long>(status->at(0).rows));
+  std::printf("status %lld rows\n", static_cast<long long>(status->tables.at(0).rows));
 
   std::stop_source stop;
   stop.request_stop();
