@@ -29,8 +29,12 @@ def test_an_installed_library_is_found_and_does_the_whole_job(shop, tmp_path):
         "sync 100 rows, told 100, tables ended 1, failed 0",
         "verify equal",
         "status 100 rows",
+        "service 3 runs",
+        "compact 100 rows, ok",
         "stopped 1",
         "again 3 rows, 2 tables",
+        "unknown invalid about oracle://me@there/db",
+        'misspelt no store takes a setting "s3.regoin"',
         "refused 1: configuration no such file.yaml: no such file",
     ]
     shop.assert_equal()

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <string>
 
 namespace {
 
@@ -47,6 +48,20 @@ int main(int argc, char** argv) {
   if (!status) return Fail("status", status.error());
   std::printf("status %lld rows\n", static_cast<long long>(status->tables.at(0).rows));
 
+  int runs = 0;
+  pipeline->SyncEvery(1000, {}, [&](const tidemark::ServiceRun& run) {
+    bool is_idle = run.result && run.result->rows == 0 && run.result->tables.at(0).attempts == 1 &&
+                   run.next_us > run.started_us;
+    return is_idle && ++runs < 3;
+  });
+  std::printf("service %d runs\n", runs);
+
+  auto compacted = pipeline->Compact();
+  if (!compacted) return Fail("compact", compacted.error());
+  const auto& base = compacted->tables.at(0);
+  std::printf("compact %lld rows, %s\n", static_cast<long long>(base.rows),
+              std::string(tidemark::Name(base.outcome)).c_str());
+
   std::stop_source stop;
   stop.request_stop();
   auto stopped = pipeline->Sync({.mode = "full", .stop = stop.get_token()});
@@ -59,6 +74,16 @@ int main(int argc, char** argv) {
   if (!again) return Fail("sync of the file", again.error());
   std::printf("again %lld rows, %zu tables\n", static_cast<long long>(again->rows),
               again->tables.size());
+
+  auto elsewhere = options;
+  elsewhere.databases[0].source = "oracle://me:secret@there/db?password=secret";
+  auto unknown = tidemark::Pipeline::FromOptions(elsewhere)->Plan();
+  std::printf("unknown %s about %s\n",
+              unknown ? "no" : std::string(tidemark::Name(unknown.error().kind)).c_str(),
+              unknown ? "" : unknown.error().about.c_str());
+  elsewhere.stores = {{"s3.regoin", "eu"}};
+  auto misspelt = tidemark::Pipeline::FromOptions(elsewhere);
+  std::printf("misspelt %s\n", misspelt ? "no" : misspelt.error().message.c_str());
 
   auto refused = tidemark::Pipeline::FromFile("no such file.yaml");
   std::printf("refused %d: %s\n",
