@@ -1,5 +1,6 @@
-// For tests/e2e/test_parquet_readers.py: encode_sample FOLDER ROWS BATCH_ROWS ROW_GROUP_ROWS CODEC
-// writes sample.parquet and expected.jsonl (a column a line, cells as text) into FOLDER.
+// For tests/e2e/test_parquet_readers.py and test_text_readers.py: encode_sample FOLDER ROWS
+// BATCH_ROWS ROW_GROUP_ROWS CODEC [FORMAT] writes sample.parquet, or that of another format, and
+// expected.jsonl (a column a line, cells as text) into FOLDER.
 #include <arrow/api.h>
 #include <arrow/util/decimal.h>
 #include <fmt/format.h>
@@ -80,14 +81,15 @@ Status WriteExpected(const arrow::Table& table, const std::string& path) {
   return {};
 }
 
-Status Run(char** argv) {
+Status Run(int argc, char** argv) {
   const std::string folder = argv[1];
   FormatOptions options;
   options.row_group_rows = std::stoll(argv[4]);
   options.codec = TRY(ParseCodec(argv[5]));
   const auto table = SampleRows(std::stoll(argv[2]), 42);
-  FileSink sink(folder + "/sample.parquet");
-  const Format* const format = TRY(FindFormat("parquet"));
+  const Format* const format = TRY(FindFormat(argc > 6 ? argv[6] : "parquet"));
+  FileSink sink(folder + "/sample" + std::string(format->extension));
+  options.facts.name.name = "sample";
   const auto encoder = TRY(format->open(table->schema(), options, sink));
   arrow::TableBatchReader batches(*table);
   batches.set_chunksize(std::stoll(argv[3]));
@@ -101,11 +103,11 @@ Status Run(char** argv) {
 }  // namespace tidemark
 
 int main(int argc, char** argv) {
-  if (argc != 6) {
-    std::fputs("encode_sample FOLDER ROWS BATCH_ROWS ROW_GROUP_ROWS CODEC\n", stderr);
+  if (argc < 6 || argc > 7) {
+    std::fputs("encode_sample FOLDER ROWS BATCH_ROWS ROW_GROUP_ROWS CODEC [FORMAT]\n", stderr);
     return 2;
   }
-  const auto status = tidemark::Run(argv);
+  const auto status = tidemark::Run(argc, argv);
   if (status) return 0;
   std::fprintf(stderr, "%s\n", status.error().message.c_str());
   return 1;

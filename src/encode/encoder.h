@@ -36,6 +36,17 @@ struct TableFacts {
   std::int64_t extracted_ms = 0;        // since 1970: when the rows were read
 };
 
+// How formats whose values are text spell what their readers disagree about. Recorded with what was
+// written.
+struct TextOptions {
+  enum class Int64 { kNumber, kString } int64 = Int64::kNumber;  // JSON: beyond 2^53 readers err
+  enum class Blob { kBase64, kHex } blob = Blob::kBase64;
+  enum class CsvNull { kEmpty, kBackslashN } csv_null = CsvNull::kEmpty;
+  // CSV: a text that a spreadsheet would run, as it begins with = + - @ tab or return, gets a '.
+  bool guards_formulas = false;
+};
+enum class TextEncoding { kUtf8, kUtf16Le, kUtf16Be };
+
 struct FormatOptions {
   Codec codec = Codec::kZstd;
   int level = -1;  // -1: zstd 1, else the codec's own default. kInvalid when out of its range
@@ -43,6 +54,7 @@ struct FormatOptions {
   std::int64_t row_group_bytes = 32 << 20;  // a row group ends at whichever comes first
   WorkerPool* pool = nullptr;  // columns are encoded on it; null: on the caller's thread
   TableFacts facts;
+  TextOptions text;
 };
 
 // One entry per format in encode/registry.cc.

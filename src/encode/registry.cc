@@ -4,14 +4,19 @@
 
 #include "encode/encoder.h"
 #include "encode/parquet.h"
+#include "encode/row_text.h"
 #include "encode/unified.h"
 
 namespace tidemark {
 namespace {
 
-constexpr std::array<Format, 2> kFormats = {{
+constexpr std::array<Format, 6> kFormats = {{
     {"parquet", ".parquet", &OpenParquet},
     {"unified", ".parquet", &OpenUnified},
+    {"csv", ".csv", &OpenCsv},
+    {"json", ".json", &OpenJson},
+    {"ndjson", ".ndjson", &OpenNdjson},
+    {"sql", ".sql", &OpenSql},
 }};
 
 }  // namespace

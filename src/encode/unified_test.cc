@@ -17,7 +17,7 @@
 #include "base/worker_pool.h"
 #include "encode/parquet/column.h"
 #include "encode/parquet/file_parts.h"
-#include "encode/unified/json_values.h"
+#include "encode/text.h"
 #include "encode/unified/row_json.h"
 
 namespace tidemark {
@@ -100,8 +100,8 @@ std::string Encoded(const std::vector<std::shared_ptr<arrow::RecordBatch>>& batc
 }
 
 std::string Spelt(double value) {
-  char text[json::kValueBytesMax];
-  return {text, json::PutReal(text, value)};
+  char room[text::kValueBytesMax];
+  return {room, text::PutReal(room, value)};
 }
 
 std::string Digits(std::string_view number) {
@@ -127,7 +127,7 @@ void ExpectShortest(double value) {
   EXPECT_TRUE(nlohmann::json::accept(text)) << text;
 }
 
-TEST(JsonValues, RealsComeBackBitByBitInTheFewestDigits) {
+TEST(TextValues, RealsComeBackBitByBitInTheFewestDigits) {
   for (double value : {0.0,
                        -0.0,
                        0.1,
@@ -160,46 +160,45 @@ TEST(JsonValues, RealsComeBackBitByBitInTheFewestDigits) {
   }
 }
 
-TEST(JsonValues, RealsThatJsonLacksAreTexts) {
-  EXPECT_EQ(Spelt(std::nan("")), "\"NaN\"");
-  EXPECT_EQ(Spelt(HUGE_VAL), "\"Infinity\"");
-  EXPECT_EQ(Spelt(-HUGE_VAL), "\"-Infinity\"");
+TEST(TextValues, RealsThatJsonLacksAreTexts) {
+  EXPECT_EQ(Spelt(std::nan("")), "NaN");
+  EXPECT_EQ(Spelt(HUGE_VAL), "Infinity");
+  EXPECT_EQ(Spelt(-HUGE_VAL), "-Infinity");
   EXPECT_EQ(Spelt(-0.0), "-0.0");
   EXPECT_EQ(Spelt(3), "3.0");
 }
 
-TEST(JsonValues, IntegersDecimalsAndTimesAtTheirEdges) {
-  char text[json::kValueBytesMax];
-  auto spelt = [&](char* end) { return std::string(text, end); };
-  EXPECT_EQ(spelt(json::PutInteger(text, INT64_MIN)), "-9223372036854775808");
-  EXPECT_EQ(spelt(json::PutInteger(text, INT64_MAX)), "9223372036854775807");
-  EXPECT_EQ(spelt(json::PutUnsigned(text, UINT64_MAX)), "18446744073709551615");
+TEST(TextValues, IntegersDecimalsAndTimesAtTheirEdges) {
+  char room[text::kValueBytesMax];
+  auto spelt = [&](char* end) { return std::string(room, end); };
+  EXPECT_EQ(spelt(text::PutInteger(room, INT64_MIN)), "-9223372036854775808");
+  EXPECT_EQ(spelt(text::PutInteger(room, INT64_MAX)), "9223372036854775807");
+  EXPECT_EQ(spelt(text::PutUnsigned(room, UINT64_MAX)), "18446744073709551615");
   const auto least = static_cast<__int128>(static_cast<unsigned __int128>(1) << 127);
-  EXPECT_EQ(spelt(json::PutDecimal(text, least, 38)),
-            "\"-1.70141183460469231731687303715884105728\"");
-  EXPECT_EQ(spelt(json::PutDecimal(text, 0, 2)), "\"0.00\"");
-  EXPECT_EQ(spelt(json::PutDecimal(text, -5, 2)), "\"-0.05\"");
-  EXPECT_EQ(spelt(json::PutDecimal(text, 1'000'000'000'000'000'000, 0)), "\"1000000000000000000\"");
-  EXPECT_EQ(spelt(json::PutDate(text, 0)), "\"1970-01-01\"");
-  EXPECT_EQ(spelt(json::PutDate(text, -719'162)), "\"0001-01-01\"");
-  EXPECT_EQ(spelt(json::PutDate(text, 2'932'896)), "\"9999-12-31\"");
-  EXPECT_EQ(spelt(json::PutDate(text, 2'932'897)), "\"+10000-01-01\"");
-  EXPECT_EQ(spelt(json::PutDate(text, -719'529)), "\"-0001-12-31\"");
-  EXPECT_EQ(spelt(json::PutTimestamp(text, -1, 6, false)), "\"1969-12-31T23:59:59.999999\"");
-  EXPECT_EQ(spelt(json::PutTimestamp(text, 0, 9, true)), "\"1970-01-01T00:00:00+00:00\"");
-  EXPECT_EQ(spelt(json::PutTimestamp(text, 1'500, 3, false)), "\"1970-01-01T00:00:01.500\"");
-  EXPECT_EQ(spelt(json::PutTime(text, 86'399'999'999, 6)), "\"23:59:59.999999\"");
+  EXPECT_EQ(spelt(text::PutDecimal(room, least, 38)), "-1.70141183460469231731687303715884105728");
+  EXPECT_EQ(spelt(text::PutDecimal(room, 0, 2)), "0.00");
+  EXPECT_EQ(spelt(text::PutDecimal(room, -5, 2)), "-0.05");
+  EXPECT_EQ(spelt(text::PutDecimal(room, 1'000'000'000'000'000'000, 0)), "1000000000000000000");
+  EXPECT_EQ(spelt(text::PutDate(room, 0)), "1970-01-01");
+  EXPECT_EQ(spelt(text::PutDate(room, -719'162)), "0001-01-01");
+  EXPECT_EQ(spelt(text::PutDate(room, 2'932'896)), "9999-12-31");
+  EXPECT_EQ(spelt(text::PutDate(room, 2'932'897)), "+10000-01-01");
+  EXPECT_EQ(spelt(text::PutDate(room, -719'529)), "-0001-12-31");
+  EXPECT_EQ(spelt(text::PutTimestamp(room, -1, 6, false)), "1969-12-31T23:59:59.999999");
+  EXPECT_EQ(spelt(text::PutTimestamp(room, 0, 9, true)), "1970-01-01T00:00:00+00:00");
+  EXPECT_EQ(spelt(text::PutTimestamp(room, 1'500, 3, false)), "1970-01-01T00:00:01.500");
+  EXPECT_EQ(spelt(text::PutTime(room, 86'399'999'999, 6)), "23:59:59.999999");
 }
 
-std::string SpeltText(std::string_view text) {
+std::string SpeltText(std::string_view value) {
   pq::ByteBuffer buffer;
-  json::Output out(buffer);
-  if (!json::AppendText(text, out)) return "not UTF-8";
+  text::Output out(buffer);
+  if (!text::AppendJsonText(value, out)) return "not UTF-8";
   out.Sync();
   return {reinterpret_cast<const char*>(buffer.data()), buffer.size()};
 }
 
-TEST(JsonValues, TextsKeepEveryCharacterWhereverItStands) {
+TEST(TextValues, TextsKeepEveryCharacterWhereverItStands) {
   std::string all;
   for (int c = 0; c < 128; ++c) all.push_back(static_cast<char>(c));
   all += "\xC3\xA9\xE2\x80\xA8\xE2\x80\xA9\xF0\x9F\x8C\x8A\xEF\xBF\xBF";
@@ -218,24 +217,23 @@ TEST(JsonValues, TextsKeepEveryCharacterWhereverItStands) {
   }
 }
 
-TEST(JsonValues, TextThatIsNotUtf8IsRefused) {
+TEST(TextValues, TextThatIsNotUtf8IsRefused) {
   for (std::string_view text : {"\xFF", "abcdefgh\x80", "\xC3", "\xE2\x82", "\xED\xA0\x80",
                                 "\xF4\x90\x80\x80", "\xC0\xAF", "aaaaaaaaaaaaaaaa\xF0\x9F\x8C"})
     EXPECT_EQ(SpeltText(text), "not UTF-8");
-  EXPECT_EQ(json::Quoted("a\xFF"), "\"a\xEF\xBF\xBD\"");
+  EXPECT_EQ(text::JsonQuoted("a\xFF"), "\"a\xEF\xBF\xBD\"");
 }
 
-TEST(JsonValues, Base64OfEveryLength) {
+TEST(TextValues, Base64OfEveryLength) {
   const std::vector<std::pair<std::string, std::string>> known = {
       {"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
       {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xFF\xFE\xFD", "//79"}};
-  for (const auto& [bytes, text] : known) {
+  for (const auto& [bytes, spelt] : known) {
     pq::ByteBuffer buffer;
-    json::Output out(buffer);
-    json::AppendBase64(bytes, out);
+    text::Output out(buffer);
+    text::AppendBase64(bytes, out);
     out.Sync();
-    EXPECT_EQ(std::string(reinterpret_cast<const char*>(buffer.data()), buffer.size()),
-              '"' + text + '"');
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(buffer.data()), buffer.size()), spelt);
   }
 }
 

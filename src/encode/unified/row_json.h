@@ -4,10 +4,9 @@
 #include <vector>
 
 #include "base/result.h"
-#include "encode/parquet/byte_buffer.h"
+#include "encode/cells.h"
 
 namespace arrow {
-class DataType;
 class RecordBatch;
 class Schema;
 }  // namespace arrow
@@ -17,10 +16,8 @@ namespace tidemark {
 // Rows as JSON objects, straight from Arrow's buffers: how each column is spelt is chosen once.
 // Thread-safe once made. What stands for what:
 //   integers, booleans, NULL   as JSON has them, all 64 bits
-//   reals                      the shortest digits that give the same bits back, always with a
-//   point
-//                              or an exponent; NaN and infinities, which JSON lacks, as the texts
-//                              "NaN", "Infinity", "-Infinity"
+//   reals                      as text.h spells them; NaN and infinities, which JSON lacks, as the
+//                              texts "NaN", "Infinity", "-Infinity"
 //   decimals                   as text, since readers take a JSON number for a double
 //   bytes                      as base64 text (RFC 4648, padded)
 //   dates, times, timestamps   as ISO 8601 text; no fraction where it is zero; +00:00 with a zone
@@ -39,20 +36,12 @@ class RowJson {
   std::int64_t columns() const { return std::ssize(columns_); }
 
  private:
-  enum class Kind : std::uint8_t;
   struct Column {
     int position = 0;  // in batches
-    Kind kind;
-    std::uint32_t lead_bytes = 0;
-    std::string lead;  // what stands before the value, { or comma and name, in whole 16 bytes
+    CellType type;
+    Lead lead;         // { or a comma, and the name
     std::string name;  // for messages
-    int width = 0;     // of fixed values, in bytes
-    int digits = 0;    // a decimal's scale; of a second's fraction
-    bool has_zone = false;
   };
-  struct View;
-
-  static Result<Column> ColumnOf(const arrow::DataType& type);
 
   std::vector<Column> columns_;
 };

@@ -1,4 +1,4 @@
-#include "encode/unified/json_values.h"
+#include "encode/text.h"
 
 #include <algorithm>
 #include <array>
@@ -10,7 +10,7 @@
 #include "base/result.h"
 #include "base/utf8.h"
 
-namespace tidemark::json {
+namespace tidemark::text {
 namespace {
 
 constexpr char kDigitPairs[] =
@@ -57,9 +57,7 @@ char* PutShortest(char* out, T value) {
 
 template <class T>
 char* PutNonFinite(char* out, T value) {
-  return PutLiteral(out, std::isnan(value) ? "\"NaN\""
-                         : value > 0       ? "\"Infinity\""
-                                           : "\"-Infinity\"");
+  return PutLiteral(out, std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
 }
 
 // Of the proleptic Gregorian calendar; years count from March, so that the leap day is a year's
@@ -185,7 +183,46 @@ constexpr auto kBase64Pairs = [] {
   return pairs;
 }();
 
+constexpr auto kHexPairs = [] {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = {kHex[i >> 4], kHex[i & 15]};
+  return pairs;
+}();
+
 }  // namespace
+
+void Output::Grow(std::size_t bytes) {
+  Sync();
+  if (buffer_) {
+    buffer_->Room(bytes);
+    begin_ = reinterpret_cast<char*>(buffer_->data());
+    at_ = begin_ + buffer_->size();
+    end_ = begin_ + buffer_->capacity();
+    return;
+  }
+  // No byte is written twice: what is not yet spelt stays as memory gave it.
+  const std::size_t size = this->size();
+  const std::size_t wanted = size + std::max(bytes, std::min(size, kGrowthBytesMax));
+  string_->resize_and_overwrite(wanted, [](char*, std::size_t given) { return given; });
+  Reset(size);
+}
+
+void Output::Reset(std::size_t size) {
+  begin_ = string_->data();
+  at_ = begin_ + size;
+  end_ = begin_ + string_->size();
+}
+
+void Output::Sync() {
+  if (buffer_) {
+    buffer_->Advance(size() - buffer_->size());
+  } else {
+    const std::size_t size = this->size();
+    string_->resize(size);
+    Reset(size);
+  }
+}
 
 char* PutInteger(char* out, std::int64_t value) {
   return std::to_chars(out, out + kValueBytesMax, value).ptr;
@@ -237,7 +274,6 @@ char* PutDecimal(char* out, __int128 value, int scale) {
   }
   auto count = static_cast<int>(digits + sizeof digits - begin);
   for (; count <= std::max(scale, 0); ++count) *--begin = '0';
-  *out++ = '"';
   if (value < 0) *out++ = '-';
   const int whole = count - std::max(scale, 0);
   out = PutLiteral(out, std::string_view(begin, static_cast<std::size_t>(whole)));
@@ -245,22 +281,13 @@ char* PutDecimal(char* out, __int128 value, int scale) {
     *out++ = '.';
     out = PutLiteral(out, std::string_view(begin + whole, static_cast<std::size_t>(scale)));
   }
-  *out++ = '"';
   return out;
 }
 
-char* PutDate(char* out, std::int64_t days) {
-  *out++ = '"';
-  out = PutDay(out, days);
-  *out++ = '"';
-  return out;
-}
+char* PutDate(char* out, std::int64_t days) { return PutDay(out, days); }
 
 char* PutTime(char* out, std::int64_t count, int digits) {
-  *out++ = '"';
-  out = PutTimeOfDay(out, count, digits);
-  *out++ = '"';
-  return out;
+  return PutTimeOfDay(out, count, digits);
 }
 
 char* PutTimestamp(char* out, std::int64_t count, int digits, bool has_zone) {
@@ -270,16 +297,14 @@ char* PutTimestamp(char* out, std::int64_t count, int digits, bool has_zone) {
     rest += per_day;
     --days;
   }
-  *out++ = '"';
   out = PutDay(out, days);
   *out++ = 'T';
   out = PutTimeOfDay(out, rest, digits);
   if (has_zone) out = PutLiteral(out, "+00:00");
-  *out++ = '"';
   return out;
 }
 
-bool AppendText(std::string_view text, Output& out) {
+bool AppendJsonText(std::string_view text, Output& out) {
   // Escapes make it up to six times as long, which is not to be reserved for huge ones at once.
   constexpr std::ptrdiff_t kPart = 64 << 10;
   char* to = out.Room(text.size() + 2);
@@ -300,10 +325,9 @@ bool AppendText(std::string_view text, Output& out) {
 }
 
 void AppendBase64(std::string_view bytes, Output& out) {
-  char* to = out.Room((bytes.size() + 2) / 3 * 4 + 2);
-  *to++ = '"';
-  const auto* from = reinterpret_cast<const unsigned char*>(bytes.data());
+  char* to = out.Room((bytes.size() + 2) / 3 * 4);
   std::size_t left = bytes.size();
+  const auto* from = reinterpret_cast<const unsigned char*>(bytes.data());
   for (; left >= 3; left -= 3, from += 3, to += 4) {
     const auto word = static_cast<unsigned>(from[0] << 16 | from[1] << 8 | from[2]);
     std::memcpy(to, kBase64Pairs[word >> 12].data(), 2);
@@ -316,16 +340,42 @@ void AppendBase64(std::string_view bytes, Output& out) {
     to[3] = '=';
     to += 4;
   }
-  *to++ = '"';
   out.MoveTo(to);
 }
 
-std::string Quoted(std::string_view text) {
-  pq::ByteBuffer buffer;
-  Output out(buffer);
-  TIDEMARK_CHECK(AppendText(LossyUtf8(text), out));
-  out.Sync();
-  return {reinterpret_cast<const char*>(buffer.data()), buffer.size()};
+void AppendHex(std::string_view bytes, Output& out) {
+  char* to = out.Room(2 * bytes.size());
+  for (const char c : bytes) {
+    std::memcpy(to, kHexPairs[static_cast<unsigned char>(c)].data(), 2);
+    to += 2;
+  }
+  out.MoveTo(to);
 }
 
-}  // namespace tidemark::json
+void Append(std::string_view bytes, Output& out) {
+  char* to = out.Room(bytes.size());
+  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+  out.MoveTo(to + bytes.size());
+}
+
+void AppendDoubling(std::string_view text, char quote, Output& out) {
+  Append({&quote, 1}, out);
+  while (!text.empty()) {
+    const auto at = text.find(quote);
+    const auto part = text.substr(0, at == text.npos ? at : at + 1);
+    Append(part, out);
+    text.remove_prefix(part.size());
+    if (at != text.npos) Append({&quote, 1}, out);
+  }
+  Append({&quote, 1}, out);
+}
+
+std::string JsonQuoted(std::string_view text) {
+  std::string quoted;
+  Output out(quoted);
+  TIDEMARK_CHECK(AppendJsonText(LossyUtf8(text), out));
+  out.Sync();
+  return quoted;
+}
+
+}  // namespace tidemark::text
