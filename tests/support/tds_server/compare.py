@@ -6,12 +6,13 @@ import functools
 import unicodedata
 import uuid
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from . import kinds
+from .collation import Collation
 from .types import SqlType
 
+_NO_CASE, _NO_ACCENT, _NO_KANA, _BINARY, _BINARY2 = 0x01, 0x02, 0x04, 0x10, 0x20  # Collation.flags
 # SQL Server compares a uniqueidentifier from its last group to its first.
 _GUID_ORDER = (10, 11, 12, 13, 14, 15, 8, 9, 6, 7, 4, 5, 0, 1, 2, 3)
 
@@ -33,23 +34,22 @@ def _folded(text: str, fold_case: bool, fold_accents: bool, fold_kana: bool) -> 
 
 
 @functools.cache
-def text_key(collation: str) -> Callable[[str], Any]:
-    """Trailing blanks never count. A _BIN2 collation compares code points, of UTF-16 units for nchar types; others
-    compare without case unless _CS, without accents if _AI, and then, to have an order at all, by lower case."""
-    words = collation.upper().split("_")
-    if "BIN2" in words or "BIN" in words:
+def text_key(collation: Collation) -> Callable[[str], Any]:
+    """Trailing blanks never count. A binary collation compares UTF-16 units; others letters, without case if _CI,
+    without accents if _AI. Their order is that of code points after folding: a stand-in for Windows' tables."""
+    if collation.flags & (_BINARY | _BINARY2):
         return lambda text: text.rstrip(" ").encode("utf-16-be", "surrogatepass")
-    fold_accents = "AI" in words
-    if "CS" in words:
+    fold_accents = bool(collation.flags & _NO_ACCENT)
+    if not collation.flags & _NO_CASE:
         # Small letters come before capitals where nothing else differs.
         return lambda text: (_folded(text.rstrip(" "), True, fold_accents, False), text.rstrip(" ").swapcase())
-    fold_kana = "KS" not in words
+    fold_kana = bool(collation.flags & _NO_KANA)
     return lambda text: _folded(text.rstrip(" "), True, fold_accents, fold_kana)
 
 
 def _variant_key(value: Any) -> Any:
     """sql_variant sorts by the family of the value's own type first."""
-    type_, inner = value
+    type_, inner = value.type, value.value
     families: tuple[tuple[str, ...], ...] = (
         kinds.BINARIES, kinds.BYTE_TEXT + kinds.UNICODE_TEXT, ("uniqueidentifier",), kinds.INTEGERS + kinds.EXACT,
         kinds.FLOATS, kinds.TIMES)
@@ -65,7 +65,7 @@ def _number_key(value: Any) -> Any:
 def key_of(type_: SqlType) -> Callable[[Any], Any]:
     """Turns values that are not NULL into such that `==` and `<` are the server's."""
     if kinds.is_text(type_):
-        return text_key(type_.collation or "SQL_Latin1_General_CP1_CI_AS")
+        return text_key(type_.text_collation)
     if type_.name == "uniqueidentifier":
         return guid_key
     if kinds.is_binary(type_):
@@ -75,7 +75,7 @@ def key_of(type_: SqlType) -> Callable[[Any], Any]:
     if type_.name == "sql_variant":
         return _variant_key
     if type_.name == "hierarchyid":
-        return lambda value: [[Decimal(n) for n in step.split(".")] for step in str(value).split("/") if step]
+        return bytes
     return _number_key
 
 

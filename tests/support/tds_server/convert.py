@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import struct
 import uuid
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from typing import Any
 
 from . import kinds, spatial, times
 from .seam import SqlError
-from .types import SqlType
+from .types import SqlType, Variant, vector_text
+
+
+_REAL = SqlType("real")
 
 
 def _failed(value: Any, from_: SqlType, to: SqlType) -> SqlError:
@@ -34,6 +37,8 @@ def type_of(value: Any) -> SqlType:
     """The type of a bare Python value: of a literal or of an argument of a test."""
     if isinstance(value, bool):
         return kinds.BIT
+    if value is None:
+        return kinds.INT
     if isinstance(value, int):
         return kinds.INT if -(2**31) <= value < 2**31 else kinds.BIGINT
     if isinstance(value, float):
@@ -56,9 +61,9 @@ def convert(value: Any, from_: SqlType | None, to: SqlType, style: int | None = 
     if from_ == to:
         return value
     if from_.name == "sql_variant":
-        return value if to.name == "sql_variant" else convert(value[1], value[0], to, style)
+        return value if to.name == "sql_variant" else convert(value.value, value.type, to, style)
     if to.name == "sql_variant":
-        return (from_, value)
+        return Variant(from_, value)
     if kinds.is_text(to):
         return _to_text(value, from_, to, style)
     if to.name in kinds.INTEGERS:
@@ -74,9 +79,9 @@ def convert(value: Any, from_: SqlType | None, to: SqlType, style: int | None = 
     if to.name == "uniqueidentifier":
         return _to_guid(value, from_, to)
     if to.name == "vector":
-        return [float(v) for v in str(value).strip("[] ").split(",")] if isinstance(value, str) else value
+        return tuple(_to_float(v, from_, _REAL) for v in value.strip("[] ").split(",")) if isinstance(value, str) else value
     if to.name in kinds.CLR:
-        return spatial.parse(str(value), 0) if isinstance(value, str) and to.name != "hierarchyid" else value
+        return spatial.of_text(to.name, value) if isinstance(value, str) else value
     raise _failed(value, from_, to)
 
 
@@ -138,22 +143,22 @@ def _to_binary(value: Any, from_: SqlType, to: SqlType, style: int | None) -> by
         if style in (1, 2):
             data = bytes.fromhex(value[2:] if style == 1 else value)
         else:
-            data = value.encode("utf-16-le" if from_.name in kinds.UNICODE_TEXT else "cp1252", "replace")
+            data = value.encode("utf-16-le", "surrogatepass") if from_.is_unicode else from_.text_collation.encode(value)
     elif from_.name == "uniqueidentifier":
         data = value.bytes_le
     elif isinstance(value, int):
         width = {"bit": 1, "tinyint": 1, "smallint": 2, "int": 4}.get(from_.name, 8)
         data = value.to_bytes(width, "big", signed=value < 0)
-        if to.name in ("binary", "timestamp", "rowversion"):
+        if to.name in ("binary", "rowversion"):
             length = 8 if to.name != "binary" else kinds.text_length(to)
             return data[-length:].rjust(length, b"\xff" if value < 0 else b"\0")
     elif isinstance(value, bytes):
         data = value
     else:
         raise _failed(value, from_, to)
-    length = 8 if to.name in ("timestamp", "rowversion") else kinds.text_length(to)
+    length = 8 if to.name in ("rowversion",) else kinds.text_length(to)
     data = data if length < 0 else data[:length]
-    return data.ljust(length, b"\0") if to.name in ("binary", "timestamp", "rowversion") else data
+    return data.ljust(length, b"\0") if to.name in ("binary", "rowversion") else data
 
 
 def _to_guid(value: Any, from_: SqlType, to: SqlType) -> uuid.UUID:
@@ -189,7 +194,7 @@ def text_of(value: Any, type_: SqlType, style: int | None = None) -> str:
             return ("0x" if style == 1 else "") + value.hex().upper()
         return value.decode("cp1252", "replace")
     if type_.name == "vector":
-        return "[" + ",".join(f"{v:.7e}" for v in value) + "]"
+        return vector_text(value)
     return str(value)
 
 
@@ -207,7 +212,19 @@ def _to_text(value: Any, from_: SqlType, to: SqlType, style: int | None) -> str:
         if from_.name == "uniqueidentifier":
             raise SqlError(8170, "Insufficient result space to convert uniqueidentifier value to char.", state=2)
         text = text[:length]
-    return text.ljust(length) if to.name in ("char", "nchar") else text
+    if not to.is_unicode and to.name != "json":
+        return _in_code_page(text, length, to)
+    return text.ljust(length) if to.name == "nchar" else text
+
+
+def _in_code_page(text: str, length: int, to: SqlType) -> str:
+    """What a column of that code page can hold: other characters become `?`, and lengths are in bytes."""
+    data = to.text_collation.encode(text)
+    if 0 <= length < len(data):
+        data = data[:length]
+    if to.name == "char":
+        data = data.ljust(length)
+    return data.decode(to.text_collation.codec, "ignore")
 
 
 def assign(value: Any, from_: SqlType | None, to: SqlType, where: str) -> Any:
@@ -217,9 +234,7 @@ def assign(value: Any, from_: SqlType | None, to: SqlType, where: str) -> Any:
     if from_ is not None and (kinds.is_text(to) or kinds.is_binary(to)) and (from_.name == to.name or kinds.is_text(from_)
                                                                             == kinds.is_text(to)):
         length = kinds.text_length(to)
-        size = len(value.encode("utf-16-le", "surrogatepass")) // 2 if isinstance(value, str) else None
-        if isinstance(value, bytes):
-            size = len(value)
+        size = _size(value, to)
         if size is not None and 0 <= length < size:
             kept = value.rstrip(" " if isinstance(value, str) else b"\0")
             if len(kept) > length:
@@ -228,5 +243,10 @@ def assign(value: Any, from_: SqlType | None, to: SqlType, where: str) -> Any:
     return convert(value, from_, to)
 
 
-def round_down(value: Decimal, scale: int) -> Decimal:
-    return value.quantize(Decimal(1).scaleb(-scale), rounding=ROUND_DOWN)
+def _size(value: Any, to: SqlType) -> int | None:
+    """In the unit that the column's length counts."""
+    if isinstance(value, bytes):
+        return len(value)
+    if not isinstance(value, str):
+        return None
+    return len(value.encode("utf-16-le", "surrogatepass")) // 2 if to.is_unicode else len(to.text_collation.encode(value))

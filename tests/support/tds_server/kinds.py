@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
+from .collation import Collation
 from .seam import SqlError
 from .types import SqlType
 
@@ -11,8 +13,8 @@ INTEGERS = ("bit", "tinyint", "smallint", "int", "bigint")
 EXACT = ("smallmoney", "money", "numeric", "decimal")
 FLOATS = ("real", "float")
 BYTE_TEXT = ("char", "varchar", "text")
-UNICODE_TEXT = ("nchar", "nvarchar", "ntext", "sysname", "xml", "json")
-BINARIES = ("binary", "varbinary", "image", "timestamp", "rowversion")
+UNICODE_TEXT = ("nchar", "nvarchar", "ntext", "xml", "json")
+BINARIES = ("binary", "varbinary", "image", "rowversion")
 TIMES = ("time", "date", "smalldatetime", "datetime", "datetime2", "datetimeoffset")
 CLR = ("hierarchyid", "geometry", "geography")
 # Types whose values cannot be compared, sorted or be part of a key.
@@ -20,8 +22,7 @@ INCOMPARABLE = ("text", "ntext", "image", "xml", "json", "geometry", "geography"
 
 # From the weakest to the strongest, as Microsoft's page on data type precedence lists them.
 _PRECEDENCE = (
-    "binary", "varbinary", "char", "varchar", "nchar", "sysname", "nvarchar", "uniqueidentifier", "rowversion",
-    "timestamp", "image", "text", "ntext", "bit", "tinyint", "smallint", "int", "bigint", "smallmoney", "money",
+    "binary", "varbinary", "char", "varchar", "nchar", "nvarchar", "uniqueidentifier", "rowversion", "image", "text", "ntext", "bit", "tinyint", "smallint", "int", "bigint", "smallmoney", "money",
     "numeric", "decimal", "real", "float", "time", "date", "smalldatetime", "datetime", "datetime2",
     "datetimeoffset", "json", "xml", "sql_variant", "hierarchyid", "geometry", "geography", "vector",
 )
@@ -33,8 +34,11 @@ _MONEY_DIGITS = {"money": 19, "smallmoney": 10}
 
 @functools.cache
 def of(declared: str) -> SqlType:
-    """The type of a declaration; do not change what it gives."""
-    return SqlType.parse(declared)
+    """The type of a declaration. Raises SqlError 2715 for what no server knows."""
+    try:
+        return SqlType.parse(declared)
+    except ValueError:
+        raise SqlError(2715, f"Cannot find data type {declared}.", state=6) from None
 
 
 INT, BIGINT, BIT, FLOAT = of("int"), of("bigint"), of("bit"), of("float")
@@ -71,7 +75,7 @@ def digits(type_: SqlType) -> tuple[int, int]:
         return _INTEGER_DIGITS[type_.name], 0
     if type_.name in _MONEY_DIGITS:
         return _MONEY_DIGITS[type_.name], 4
-    return int(type_.precision or 18), int(type_.scale or 0)
+    return type_.precision, type_.scale
 
 
 def decimal(precision: int, scale: int) -> SqlType:
@@ -80,12 +84,12 @@ def decimal(precision: int, scale: int) -> SqlType:
 
 def text_length(type_: SqlType) -> int:
     """Characters; -1 for (max)."""
-    if type_.name == "sysname":
-        return 128
-    if type_.name in ("text", "ntext", "xml", "json"):
+    if type_.name in ("text", "ntext", "xml", "json", "image"):
         return -1
+    if type_.name == "rowversion":
+        return 8
     if is_text(type_) or is_binary(type_):
-        return -1 if type_.length is None or type_.length < 0 or type_.length >= 65535 else int(type_.length)
+        return type_.length
     return 40
 
 
@@ -97,11 +101,24 @@ def common(left: SqlType | None, right: SqlType | None) -> SqlType | None:
     """The type that holds both: of CASE, COALESCE, UNION and of a comparison. None is the type of NULL."""
     if left is None or right is None or left is right:
         return left or right
+    both = _common(left, right)
+    return with_collation(both, common_collation(left, right)) if is_text(both) else both
+
+
+def common_collation(left: SqlType, right: SqlType) -> Collation | None:
+    """A column's collation wins over that of literals and parameters, which is None here."""
+    if left.collation and right.collation and left.collation.name != right.collation.name:
+        raise SqlError(468, f'Cannot resolve the collation conflict between "{left.collation.name}" and '
+                            f'"{right.collation.name}" in the equal to operation.', state=9)
+    return left.collation or right.collation
+
+
+def _common(left: SqlType, right: SqlType) -> SqlType:
     weak, strong = sorted((left, right), key=precedence)
     if strong.name == weak.name and strong.name not in ("decimal", "numeric"):
         if is_text(strong) or is_binary(strong):
             return strong if longer(strong, weak) else weak
-        return strong if (strong.scale or 0) >= (weak.scale or 0) else weak
+        return strong if strong.scale >= weak.scale else weak
     if strong.name in ("decimal", "numeric") and weak.name in (*INTEGERS, *EXACT):
         (p1, s1), (p2, s2) = digits(left), digits(right)
         scale = max(s1, s2)
@@ -109,8 +126,7 @@ def common(left: SqlType | None, right: SqlType | None) -> SqlType | None:
     if is_text(strong) and is_text(weak) and strong.name in ("nchar", "nvarchar", "char", "varchar"):
         n, m = text_length(strong), text_length(weak)
         unicode = "n" if strong.name in UNICODE_TEXT else ""
-        return with_collation(_text(unicode + "varchar", -1 if n < 0 or m < 0 else max(n, m), 4000 if unicode else 8000),
-                              strong.collation or weak.collation)
+        return _text(unicode + "varchar", -1 if n < 0 or m < 0 else max(n, m), 4000 if unicode else 8000)
     return strong
 
 
@@ -119,16 +135,11 @@ def longer(left: SqlType, right: SqlType) -> bool:
     return n < 0 or (m >= 0 and n >= m)
 
 
-def with_collation(type_: SqlType, collation: object) -> SqlType:
-    """The same type under another collation; the type itself where it has none."""
-    if collation is None or not is_text(type_) or type_.collation == collation:
-        return type_
-    return collated(type_, str(collation))
-
-
 @functools.cache
-def collated(type_: SqlType, collation: str) -> SqlType:
-    return type_.with_collation(collation)
+def with_collation(type_: SqlType, collation: Collation | None) -> SqlType:
+    """The same type under another collation. None: its collation gives way to that of what it meets, as that of
+    literals and parameters does."""
+    return replace(type_, collation=collation) if is_text(type_) else type_
 
 
 def of_arithmetic(operator: str, left: SqlType | None, right: SqlType | None) -> SqlType:

@@ -258,6 +258,8 @@ class Parser:
             if self.accept_operator("*"):
                 return s.Star(names)
             names.append("" if self.is_operator(".") else self.identifier())
+        if self.accept_operator("::"):
+            names.append(self.identifier())
         if self.is_operator("("):
             return self.call(names)
         return s.Name(names)

@@ -11,6 +11,7 @@ from .types import SqlType
 
 TICKS_A_SECOND = 10_000_000
 TICKS_A_DAY = 86_400 * TICKS_A_SECOND
+THIRDS_A_DAY = 86_400 * 300
 _EPOCH = datetime.date(1, 1, 1).toordinal()  # 1, so that day 0 is 0001-01-01
 _DAYS_1900 = datetime.date(1900, 1, 1).toordinal() - _EPOCH
 _LAST_DAY = datetime.date(9999, 12, 31).toordinal() - _EPOCH
@@ -85,7 +86,11 @@ def _whole(value: Any, from_: SqlType) -> tuple[int, int, int]:
     if from_.name == "datetimeoffset":
         days, ticks = shifted(value[0], value[1] + value[2] * 60 * TICKS_A_SECOND)
         return days, ticks, value[2]
-    if from_.name in ("datetime", "smalldatetime", "datetime2"):
+    if from_.name == "datetime":
+        return value[0], (value[1] * 100_000 + 1) // 3, 0
+    if from_.name == "smalldatetime":
+        return value[0], value[1] * 60 * TICKS_A_SECOND, 0
+    if from_.name == "datetime2":
         return value[0], value[1], 0
     if isinstance(value, (int, float)):
         days, ticks = shifted(_DAYS_1900, round(value * TICKS_A_DAY))
@@ -98,18 +103,19 @@ def convert(value: Any, from_: SqlType, to: SqlType, style: int | None) -> Any:
     if to.name == "date":
         return days
     if to.name == "time":
-        return _rounded(ticks, int(to.scale if to.scale is not None else 7)) % TICKS_A_DAY
+        return _rounded(ticks, to.scale) % TICKS_A_DAY
     if to.name == "datetime":
         if days < days_of(1753, 1, 1):
             raise _out_of_range("datetime")
-        thirds = (ticks * 3 + 50_000) // 100_000
-        return shifted(days, (thirds * 100_000 + 1) // 3)
+        more, thirds = divmod((ticks * 3 + 50_000) // 100_000, THIRDS_A_DAY)
+        return days + more, thirds
     if to.name == "smalldatetime":
-        days, ticks = shifted(days, (ticks + 30 * TICKS_A_SECOND - 10_000) // (60 * TICKS_A_SECOND) * 60 * TICKS_A_SECOND)
-        if not _DAYS_1900 <= days <= _DAYS_1900 + 65_535:
+        # Up to 29.998 seconds belong to the minute before.
+        more, minutes = divmod((ticks + 30 * TICKS_A_SECOND + 10_000) // (60 * TICKS_A_SECOND), 1440)
+        if not _DAYS_1900 <= days + more <= _DAYS_1900 + 65_535:
             raise _out_of_range("smalldatetime")
-        return days, ticks
-    days, ticks = shifted(days, _rounded(ticks, int(to.scale if to.scale is not None else 7)))
+        return days + more, minutes
+    days, ticks = shifted(days, _rounded(ticks, to.scale))
     if days > _LAST_DAY:
         raise _out_of_range(to.name)
     if to.name == "datetimeoffset":
@@ -131,7 +137,7 @@ def _clock(ticks: int, digits: int) -> str:
 def _fraction_digits(type_: SqlType) -> int:
     if type_.name in ("smalldatetime", "date"):
         return 0
-    return 3 if type_.name == "datetime" else int(type_.scale if type_.scale is not None else 7)
+    return 3 if type_.name == "datetime" else type_.scale
 
 
 def text(value: Any, type_: SqlType, style: int | None) -> str:
