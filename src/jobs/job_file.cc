@@ -50,8 +50,11 @@ CREATE TABLE job (
   CHECK ((state = 'running') = (worker <> ''))
 );
 CREATE INDEX job_due ON job (priority, run_at_us, sequence) WHERE state IN ('queued', 'retry_wait');
+CREATE INDEX job_next ON job (run_at_us) WHERE state IN ('queued', 'retry_wait');
 CREATE INDEX job_running ON job (lease_expires_us) WHERE state = 'running';
-CREATE INDEX job_expiry ON job (expires_us) WHERE artifact_state = 'published' AND expires_us > 0;
+CREATE INDEX job_expiry ON job (expires_us) WHERE artifact_state IN ('published', 'expired')
+  AND expires_us > 0;
+CREATE INDEX job_staged ON job (state) WHERE artifact_state = 'staged';
 CREATE INDEX job_ended ON job (finished_us) WHERE finished_us > 0;
 CREATE INDEX job_state ON job (state, sequence);
 CREATE TABLE checkpoint (job TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;

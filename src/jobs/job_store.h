@@ -30,6 +30,11 @@ struct ClaimedJob {
   Checkpoint checkpoint;
 };
 
+struct DeadJob {
+  Job job;
+  Checkpoint checkpoint;
+};
+
 // What the holder of a job is asked to do.
 struct Wishes {
   bool cancel = false, pause = false;
@@ -102,6 +107,8 @@ class JobStore {
   // job that is leased, however old the lease is: that is Reap's.
   virtual Result<std::optional<ClaimedJob>> Claim(std::string_view worker,
                                                   std::int64_t lease_us) = 0;
+  // How long until a waiting job is due; nullopt: none waits.
+  virtual Result<std::optional<std::int64_t>> NextDueInUs() = 0;
   // Extends the lease.
   virtual Result<Wishes> Heartbeat(const Lease& lease, std::int64_t lease_us) = 0;
   virtual Status Save(const Lease& lease, const Progress& progress,
@@ -126,8 +133,10 @@ class JobStore {
 
   // Jobs whose holder is lost go back into the queue, those that stand still are marked.
   virtual Result<Reaped> Reap(const ReapLimits& limits) = 0;
-  // Jobs with an artifact that is over its time, oldest first.
+  // Jobs whose artifact is over its time and not removed yet, oldest first.
   virtual Result<std::vector<Job>> ListExpired(int limit) = 0;
+  // Jobs that failed or were cancelled, with stored parts that nobody needs.
+  virtual Result<std::vector<DeadJob>> ListDead(int limit) = 0;
   virtual Status SetArtifactState(std::string_view id, ArtifactState from, ArtifactState to) = 0;
   // Forgets jobs that ended so long ago and whose artifact is gone. How many.
   virtual Result<int> Forget(std::int64_t ended_before_us, int limit) = 0;

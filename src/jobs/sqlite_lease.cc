@@ -72,6 +72,17 @@ Result<std::optional<ClaimedJob>> SqliteJobStore::Claim(std::string_view worker,
   return std::optional(std::move(claimed));
 }
 
+Result<std::optional<std::int64_t>> SqliteJobStore::NextDueInUs() {
+  std::lock_guard lock(mutex_);
+  auto* row =
+      TRY(file_.Start("SELECT run_at_us FROM job WHERE state IN ('queued', 'retry_wait') "
+                      "ORDER BY run_at_us LIMIT 1"));
+  std::optional<std::int64_t> in_us;
+  if (TRY(row->Step())) in_us = std::max<std::int64_t>(row->Int(0) - Now(), 0);
+  row->Reset();
+  return in_us;
+}
+
 Result<Wishes> SqliteJobStore::Heartbeat(const Lease& lease, std::int64_t lease_us) {
   std::lock_guard lock(mutex_);
   auto transaction = TRY(JobTransaction::Begin(file_, false));
@@ -98,10 +109,10 @@ Status SqliteJobStore::Save(const Lease& lease, const Progress& progress,
       lease.job, progress.rows, progress.bytes, progress.rows_estimated, progress.bytes_estimated,
       progress.tables_done, progress.tables_total, progress.phase));
   if (is_progress) {
-    TRY(
-        file_.Run("UPDATE job SET progress_us = ?2, watch_us = ?2, stall_count = 0, stalled_us = 0 "
-                  "WHERE id = ?1",
-                  lease.job, Now()));
+    TRY(file_.Run(
+        "UPDATE job SET progress_us = ?2, watch_us = ?2, stall_count = 0, stalled_us = 0, "
+        "artifact_state = 'staged' WHERE id = ?1",
+        lease.job, Now()));
     TRY(
         file_.Run("INSERT INTO checkpoint (job, body) VALUES (?1, ?2) "
                   "ON CONFLICT (job) DO UPDATE SET body = excluded.body",
@@ -258,7 +269,7 @@ Status SqliteJobStore::ReapLost(const ReapLimits& limits, Reaped* reaped) {
     } else if (job.is_pause_requested) {
       TRY(MoveTo(job, JobState::kPaused, job.run_at_us));
     } else {
-      TRY(MoveTo(job, JobState::kQueued, now));
+      TRY(MoveTo(job, JobState::kQueued, job.run_at_us));  // its place in the queue stays
     }
     ++reaped->rescued;
   }

@@ -19,8 +19,10 @@ const std::string kSelectList =
     "?5";
 const std::string kSelectExpired =
     kSelectJob +
-    "WHERE artifact_state = 'published' AND expires_us > 0 AND expires_us <= ?1 "
+    "WHERE artifact_state IN ('published', 'expired') AND expires_us > 0 AND expires_us <= ?1 "
     "ORDER BY expires_us LIMIT ?2";
+const std::string kSelectDead =
+    kSelectJob + "WHERE artifact_state = 'staged' AND state IN ('failed', 'cancelled') LIMIT ?1";
 
 }  // namespace
 
@@ -236,6 +238,16 @@ Result<JobCounts> SqliteJobStore::Count() {
 Result<std::vector<Job>> SqliteJobStore::ListExpired(int limit) {
   std::lock_guard lock(mutex_);
   return ReadAll(*TRY(file_.Start(kSelectExpired, Now(), limit)));
+}
+
+Result<std::vector<DeadJob>> SqliteJobStore::ListDead(int limit) {
+  std::lock_guard lock(mutex_);
+  std::vector<DeadJob> dead;
+  for (auto& job : TRY(ReadAll(*TRY(file_.Start(kSelectDead, limit))))) {
+    auto checkpoint = TRY(ReadCheckpoint(job.spec.id));
+    dead.push_back({.job = std::move(job), .checkpoint = std::move(checkpoint)});
+  }
+  return dead;
 }
 
 Status SqliteJobStore::SetArtifactState(std::string_view id, ArtifactState from, ArtifactState to) {

@@ -18,6 +18,7 @@ class SqliteJobStore final : public JobStore {
 
   Result<Enqueued> Enqueue(const JobSpec& spec, const std::optional<IdempotencyKey>& key) override;
   Result<std::optional<ClaimedJob>> Claim(std::string_view worker, std::int64_t lease_us) override;
+  Result<std::optional<std::int64_t>> NextDueInUs() override;
   Result<Wishes> Heartbeat(const Lease& lease, std::int64_t lease_us) override;
   Status Save(const Lease& lease, const Progress& progress, const Checkpoint& checkpoint) override;
   Status Finish(const Lease& lease, const Outcome& outcome) override;
@@ -32,6 +33,7 @@ class SqliteJobStore final : public JobStore {
   Result<JobCounts> Count() override;
   Result<Reaped> Reap(const ReapLimits& limits) override;
   Result<std::vector<Job>> ListExpired(int limit) override;
+  Result<std::vector<DeadJob>> ListDead(int limit) override;
   Status SetArtifactState(std::string_view id, ArtifactState from, ArtifactState to) override;
   Result<int> Forget(std::int64_t ended_before_us, int limit) override;
   Result<std::optional<Delivery>> ClaimDelivery(std::int64_t lease_us) override;

@@ -261,11 +261,14 @@ TEST_P(JobStoreContract, RetriesUntilTheAttemptsAreUsed) {
 }
 
 TEST_P(JobStoreContract, SnoozesWithoutAnAttempt) {
+  EXPECT_FALSE(Must(store_->NextDueInUs()));
   Add("a");
+  EXPECT_EQ(Must(store_->NextDueInUs()), 0);
   for (int i = 0; i < 10; ++i) {
     auto claimed = Claim();
     EXPECT_EQ(claimed.job.attempt, 1);
     Must(store_->Release(claimed.lease, ReleaseReason::kSnooze, 2 * kSecond));
+    EXPECT_EQ(Must(store_->NextDueInUs()), 2 * kSecond);
     EXPECT_FALSE(Must(store_->Claim("w1", kLease)));
     Pass(2 * kSecond);
   }
