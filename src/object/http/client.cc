@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "base/text.h"
+#include "object/http/public_address.h"
 
 namespace tidemark::http {
 namespace {
@@ -29,7 +30,17 @@ struct Receiving {
   Answer answer;
   std::size_t bytes_max = 0;
   bool is_too_large = false;
+  std::string refused_address;  // not public, where only such are allowed
 };
+
+// The address is the very one that will be connected to.
+curl_socket_t OpenPublicSocket(void* to, curlsocktype purpose, curl_sockaddr* address) {
+  if (purpose != CURLSOCKTYPE_IPCXN || !IsPublicAddress(&address->addr)) {
+    static_cast<Receiving*>(to)->refused_address = AddressText(&address->addr);
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
 
 std::size_t OnBody(char* bytes, std::size_t size, std::size_t count, void* to) {
   auto* receiving = static_cast<Receiving*>(to);
@@ -93,7 +104,13 @@ Status CurlClient::SetOptions(const Request& request, Receiving* receiving, curl
   if (!options_.ca_file.empty()) {
     curl_easy_setopt(easy, CURLOPT_CAINFO, options_.ca_file.c_str());
   }
-  if (!options_.uses_proxy) curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+  if (options_.is_public_only) {
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, OpenPublicSocket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, receiving);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);  // each request is looked at
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+  }
+  if (!options_.uses_proxy || options_.is_public_only) curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   if (request.method == "HEAD") {
     curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
@@ -139,6 +156,10 @@ Error CurlClient::FailureOf(CURLcode code, const Request& request,
   if (receiving.is_too_large) {
     return {ErrorKind::kCorrupt,
             fmt::format("{} answered with more than {} bytes", url, request.answer_bytes_max)};
+  }
+  if (!receiving.refused_address.empty()) {
+    return {ErrorKind::kDenied,
+            fmt::format("{}: {} is not a public address", url, receiving.refused_address)};
   }
   switch (code) {
     case CURLE_PEER_FAILED_VERIFICATION:

@@ -42,6 +42,9 @@ struct Answer {
 struct ClientOptions {
   std::string ca_file;     // PEM; empty: the authorities that this system trusts
   bool uses_proxy = true;  // as https_proxy and no_proxy say; off for addresses of this machine
+  // Connections to anything but public addresses are refused (kDenied), at the moment they are
+  // made: a name that means another address the second time gains nothing. Goes without a proxy.
+  bool is_public_only = false;
   RetryLimits retry;
   Clock* clock = &SystemClock();
   Random* random = &SystemRandom();
