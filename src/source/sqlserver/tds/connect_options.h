@@ -40,6 +40,7 @@ struct ConnectOptions {
   std::string application = "tidemark";
   std::int64_t connect_timeout_ms = 15'000;  // all of Open, redirections included
   std::int64_t query_timeout_ms = 0;         // the longest silence of the server; 0: any
+  std::int64_t cancel_timeout_ms = 5'000;    // for the answer to a cancelled statement
   int packet_bytes = static_cast<int>(kPacketBytesMax);
   std::uint16_t browser_port = 1434;
   std::stop_token stop;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "source/sqlserver/tds/request.h"
 #include "source/sqlserver/tds/server_error.h"
 #include "source/sqlserver/tds/wire.h"
@@ -11,8 +13,8 @@ namespace {
 
 constexpr std::size_t kMessagesMax = 100;
 constexpr std::size_t kDoneBytes = 13;
-// How long a server has to answer an attention before it is given up. Who stops us wants to go on.
-constexpr std::int64_t kAttentionMs = 5'000, kAttentionOnStopMs = 500;
+// Who stops us wants to go on: a server has this long to answer that a statement is cancelled.
+constexpr std::int64_t kCancelOnStopMs = 500;
 
 }  // namespace
 
@@ -23,6 +25,7 @@ Connection::Connection(const ConnectOptions& options, std::unique_ptr<Waiter> wa
       server_(std::move(answer.server)),
       collation_(std::move(answer.collation)),
       query_timeout_ms_(options.query_timeout_ms),
+      cancel_timeout_ms_(options.cancel_timeout_ms),
       messages_(std::move(answer.messages)) {}
 
 Connection::~Connection() = default;
@@ -35,7 +38,8 @@ std::unexpected<Error> Connection::Broken(Error error) {
       error.kind == ErrorKind::kMisfit || error.kind == ErrorKind::kUnsupported;
   if (place_ != Place::kNone && is_usable_ && (is_stop || is_silence || is_refused_value)) {
     waiter_->HeedStop(false);
-    waiter_->SetTimeLeft(is_stop ? kAttentionOnStopMs : kAttentionMs);
+    waiter_->SetTimeLeft(is_stop ? std::min(kCancelOnStopMs, cancel_timeout_ms_)
+                                 : cancel_timeout_ms_);
     is_usable_ = DrainAfterAttention().has_value();
     waiter_->HeedStop(true);
   } else {
@@ -280,7 +284,7 @@ Status Connection::Execute(std::string_view sql, std::span<const Parameter> para
 Status Connection::Cancel() {
   if (place_ == Place::kNone || !is_usable_) return {};
   waiter_->HeedStop(false);
-  waiter_->SetTimeLeft(kAttentionMs);
+  waiter_->SetTimeLeft(cancel_timeout_ms_);
   Status drained = DrainAfterAttention();
   waiter_->HeedStop(true);
   place_ = Place::kNone;

@@ -88,7 +88,7 @@ class Connection {
   std::unique_ptr<Link> link_;
   ServerInfo server_;
   std::string collation_;
-  std::int64_t query_timeout_ms_;
+  std::int64_t query_timeout_ms_, cancel_timeout_ms_;
   std::uint64_t transaction_ = 0;  // as the server names it; 0: none
   Place place_ = Place::kNone;
   std::vector<ResultColumn> columns_;
