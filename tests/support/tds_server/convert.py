@@ -200,7 +200,7 @@ def text_of(value: Any, type_: SqlType, style: int | None = None) -> str:
 
 def _to_text(value: Any, from_: SqlType, to: SqlType, style: int | None) -> str:
     if kinds.is_binary(from_) and to.name in kinds.UNICODE_TEXT and style not in (1, 2):
-        text = value[: len(value) // 2 * 2].decode("utf-16-le", "surrogatepass")
+        text: str = value[: len(value) // 2 * 2].decode("utf-16-le", "surrogatepass")
     else:
         text = text_of(value, from_, style)
     length = kinds.text_length(to)
@@ -219,7 +219,7 @@ def _to_text(value: Any, from_: SqlType, to: SqlType, style: int | None) -> str:
 
 def _in_code_page(text: str, length: int, to: SqlType) -> str:
     """What a column of that code page can hold: other characters become `?`, and lengths are in bytes."""
-    data = to.text_collation.encode(text)
+    data: bytes = to.text_collation.encode(text)
     if 0 <= length < len(data):
         data = data[:length]
     if to.name == "char":

@@ -38,7 +38,7 @@ def change(run: Run, database: Database, table: Table) -> None:
     table.changed_definition = engine.commit
 
 
-def _undo(run: Run, undo: Callable[[], None]) -> None:
+def _undo(run: Run, undo: Callable[[], object]) -> None:
     run.session.running.undo.append(undo)
 
 
@@ -84,7 +84,7 @@ def create_table(run: Run, statement: Statement) -> Result:
     for definition in f["indexes"]:
         _add_index(table, definition)
     database.tables[schema.lower(), name.lower()] = table
-    _undo(run, lambda: database.tables.pop((schema.lower(), name.lower()), None) and None)
+    _undo(run, lambda: database.tables.pop((schema.lower(), name.lower()), None))
     return _DONE
 
 
@@ -440,7 +440,7 @@ def create_schema(run: Run, statement: Statement) -> Result:
     if database.schema(name) is not None:
         raise SqlError(2714, f"There is already an object named '{name}' in the database.", state=6)
     database.schemas[name] = max([4, *database.schemas.values()]) + 1
-    _undo(run, lambda: database.schemas.pop(name, None) and None)
+    _undo(run, lambda: database.schemas.pop(name, None))
     return _DONE
 
 

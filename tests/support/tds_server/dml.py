@@ -138,7 +138,7 @@ def _chosen(run: Run, database: Database, table: Table, compiler: Compiler, f: d
     keep = compiler.condition(f["where"]) if f["where"] is not None else None
     limit = Compiler(run, Scope()).value(f["top"]).fn(()) if f.get("top") is not None else None
     computed = computed_columns(run, database, table)
-    found = []
+    found: list[tuple[Key, Row, Row]] = []
     for key, row in run.scan(database, table):
         values = tuple(table.value(row, c) for c in table.columns)
         for at, compute in computed:

@@ -256,9 +256,9 @@ class Compiler:
         otherwise = self.value(e.otherwise) if e.otherwise is not None else None
         results = [result for _, result in branches] + ([otherwise] if otherwise else [])
         type_: SqlType | None = None
-        for result in results:
-            type_ = kinds.common(type_, result.type)
-        tests = [(test, self.converted(result, type_)) for test, result in branches]
+        for one in results:
+            type_ = kinds.common(type_, one.type)
+        tests = [(test, self.converted(typed, type_)) for test, typed in branches]
         last = self.converted(otherwise, type_) if otherwise else None
 
         def chosen(row: Row) -> Any:
@@ -267,7 +267,7 @@ class Compiler:
                     return fn(row)
             return last(row) if last else None
 
-        return Typed(chosen, type_, otherwise is None or any(result.nullable for result in results))
+        return Typed(chosen, type_, otherwise is None or any(one.nullable for one in results))
 
     def _cast(self, e: s.Cast) -> Typed:
         typed = self.value(e.operand)

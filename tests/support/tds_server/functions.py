@@ -74,8 +74,8 @@ def _simple(names: str, count: int, type_: SqlType | None, function: Callable[..
 def _quote(text: str, mark: str = "[") -> str | None:
     if len(text) > 128:
         return None
-    begin, end = {"[": "[]", "]": "[]", "'": "''", '"': '""', "(": "()", "<": "<>"}.get(mark[:1], "  ")
-    return None if begin == " " else begin + text.replace(end, end + end) + end
+    pair = {"[": "[]", "]": "[]", "'": "''", '"': '""', "(": "()", "<": "<>"}.get(mark[:1])
+    return None if pair is None else pair[0] + text.replace(pair[1], pair[1] * 2) + pair[1]
 
 
 def _substring(text: Any, start: int, length: int) -> Any:
@@ -469,7 +469,7 @@ def _variant_property(compiler: Compiler, arguments: list[Typed]) -> Typed:
         value = value_fn(row)
         if value is None:
             return None
-        type_ = value.type if isinstance(value, Variant) else arguments[0].type
+        type_ = value.type if isinstance(value, Variant) else arguments[0].type or kinds.INT
         values = {"basetype": type_.name, "precision": type_.precision, "scale": type_.scale, "maxlength": type_.length,
                   "collation": type_.collation.name if type_.collation else None}
         return _variant(values.get(str(asked_fn(row)).lower()))

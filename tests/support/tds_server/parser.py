@@ -66,6 +66,11 @@ class Parser:
         if not self.accept(*words):
             self.fail()
 
+    def expect_one(self, *words: str) -> None:
+        if self.token.upper not in words:
+            self.fail()
+        self.take()
+
     def is_operator(self, text: str) -> bool:
         return self.token.kind == "operator" and self.token.value == text
 
@@ -332,11 +337,11 @@ class Parser:
             query.order = self.order_items()
             if self.accept("OFFSET"):
                 query.skip = self.expression()
-                self.accept("ROWS") or self.expect("ROW")
+                self.expect_one("ROWS", "ROW")
                 if self.accept("FETCH"):
-                    self.accept("NEXT") or self.expect("FIRST")
+                    self.expect_one("NEXT", "FIRST")
                     query.fetch = self.expression()
-                    self.accept("ROWS") or self.expect("ROW")
+                    self.expect_one("ROWS", "ROW")
                     self.expect("ONLY")
         if self.accept("OPTION"):
             self.expect_operator("(")

@@ -216,7 +216,7 @@ class _Select:
                                                 computed=column.computed))
                     fns.append(typed.fn)
                 continue
-            value = item.value
+            value: s.Expr = item.value
             if isinstance(value, s.Assign):
                 assigns[len(fns)] = value.variable
                 value = value.value

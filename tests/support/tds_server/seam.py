@@ -77,10 +77,15 @@ class Session(Protocol):
     """One connection's session. One thread at a time, except `cancel`. After each result the wire compares
     `database` and `transaction` with what they were and says the difference by ENVCHANGE 1, 8, 9 and 10."""
 
-    database: str
-    transaction: int | None  # the descriptor, while one is open
     rolled_back: bool  # the last transaction that ended was rolled back
     text_size: int  # -1: whole
+
+    @property
+    def database(self) -> str: ...
+
+    @property
+    def transaction(self) -> int | None:
+        """The descriptor, while one is open."""
 
     def execute(self, sql: str, parameters: list[Any]) -> Iterator[Result]:
         """Runs a batch statement after statement, lazily. Raises SqlError."""

@@ -218,7 +218,8 @@ class EngineSession:
         if statement.kind == "select":
             return self._select(statement, variables)
         if statement.kind == "execute":
-            return self._inside(lambda run: orders.execute(run, statement), variables)
+            result = self._inside(lambda run: orders.execute(run, statement), variables)
+            return result
         runs = _RUNS[statement.kind]
         result = self._inside(lambda run: runs(run, statement), variables, is_data=True)
         if self.no_count:

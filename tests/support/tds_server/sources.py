@@ -68,11 +68,11 @@ def _table(run: Run, source: s.TableName, scope: Scope) -> Node:
         scope.add([source.alias] if source.alias else parts, view.columns)
         return _fixed(len(view.columns), lambda: list(view.rows()))
     database, table = run.table(parts)
-    columns = table_columns(run, database, table)
+    own = table_columns(run, database, table)
     path = [source.alias] if source.alias else [database.name, table.schema, table.name]
-    scope.add(path, columns)
+    scope.add(path, own)
     run.touched.setdefault((table, database), set())
-    return _fixed(len(columns), lambda: read_table(run, database, table))
+    return _fixed(len(own), lambda: read_table(run, database, table))
 
 
 def table_columns(run: Run, database: Database, table: Table) -> list[SourceColumn]:

@@ -284,15 +284,15 @@ class StatementParser(Parser):
                 self.take()
             return Statement("create_user", line, {"name": name, "login": login})
         if word == "TYPE":
-            name = self.parts()
+            parts = self.parts()
             self.expect("FROM")
             declared = self.type_name()
             nullable = not self.accept("NOT", "NULL")
-            return Statement("create_type", line, {"name": name[-1], "type": declared, "nullable": nullable})
+            return Statement("create_type", line, {"name": parts[-1], "type": declared, "nullable": nullable})
         if word == "SYNONYM":
-            name = self.parts()
+            parts = self.parts()
             self.expect("FOR")
-            return Statement("create_synonym", line, {"name": name, "target": self.parts()})
+            return Statement("create_synonym", line, {"name": parts, "target": self.parts()})
         self.at -= 1
         self.fail()
 

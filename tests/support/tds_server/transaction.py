@@ -37,7 +37,7 @@ class Transaction:
     notes: dict[Table, list[Noted]] = field(default_factory=dict)
     locks: set[tuple[Table, Key]] = field(default_factory=set)
     table_locks: set[Table] = field(default_factory=set)
-    undo: list[Callable[[], None]] = field(default_factory=list)
+    undo: list[Callable[[], object]] = field(default_factory=list)
     waits_for: Transaction | None = None
     is_doomed: bool = False
     is_cancelled: bool = False
