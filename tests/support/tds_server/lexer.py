@@ -25,20 +25,18 @@ _TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Token:
     """`kind`: word (an identifier or a keyword), name (a quoted identifier), string, nstring, binary, integer,
-    decimal, float, variable, operator, end. `value` is what it means; `start` and `end` where it stands."""
+    decimal, float, variable, operator, end. `value` is what it means; `start` and `end` where it stands. `upper`: a
+    word in capitals, nothing for another kind."""
 
     kind: str
     value: object
     start: int
     end: int
     line: int
-
-    @property
-    def upper(self) -> str:
-        return str(self.value).upper() if self.kind == "word" else ""
+    upper: str = ""
 
 
 def _number(text: str) -> tuple[str, object]:
@@ -93,7 +91,7 @@ def tokens_of(sql: str) -> list[Token]:
             end = _end_of_comment(sql, at)
         elif kind != "space":
             kind, value = _one(kind, match.group())
-            tokens.append(Token(kind, value, at, end, line))
+            tokens.append(Token(kind, value, at, end, line, str(value).upper() if kind == "word" else ""))
         line += sql.count("\n", at, end)
         at = end
     tokens.append(Token("end", "", at, at, line))

@@ -19,6 +19,7 @@ RESERVED = frozenset(
 )
 _COMPARISONS = {"=", "<>", "!=", "<", "<=", ">", ">=", "!<", "!>"}
 _SPELT_ALIKE = {"!=": "<>", "!<": ">=", "!>": "<="}
+_LITERALS = ("string", "nstring", "integer", "decimal", "float", "binary")
 _WITHOUT_PARENTHESES = {"CURRENT_TIMESTAMP", "CURRENT_USER", "SESSION_USER", "SYSTEM_USER", "USER"}
 
 
@@ -54,7 +55,9 @@ class Parser:
 
     def is_word(self, *words: str) -> bool:
         """The next tokens are these words."""
-        return all(self.peek(i).upper == word for i, word in enumerate(words))
+        if self.tokens[self.at].upper != words[0]:
+            return False
+        return len(words) == 1 or all(self.peek(i).upper == word for i, word in enumerate(words))
 
     def accept(self, *words: str) -> bool:
         if not self.is_word(*words):
@@ -219,7 +222,7 @@ class Parser:
 
     def primary(self) -> s.Expr:
         token = self.token
-        if token.kind in ("string", "nstring", "integer", "decimal", "float", "binary"):
+        if token.kind in _LITERALS:
             self.take()
             return s.Literal(token.value, token.kind)
         if token.kind == "variable":
@@ -371,6 +374,10 @@ class Parser:
                 return s.Values(rows)
 
     def value_or_default(self) -> s.Expr:
+        token, following = self.token, self.peek()
+        if token.kind in _LITERALS and following.kind == "operator" and following.value in (",", ")"):
+            self.at += 1  # most values of most lists
+            return s.Literal(token.value, token.kind)
         if self.accept("DEFAULT"):
             return s.Literal(None, "default")
         return self.expression()
