@@ -368,6 +368,12 @@ def vector_text(value: Any) -> str:
     return "[" + ",".join(map(one, value)) + "]"
 
 
+def _padded(type_: SqlType) -> Callable[[Any], str]:
+    """char is stored padded to its bytes, whatever it goes out as."""
+    raw = _raw(type_)
+    return lambda value: type_.text_collation.decode(raw(value))
+
+
 def as_seen(type_: SqlType, abilities: Abilities) -> tuple[SqlType, Callable[[Any], Any] | None]:
     """The type that such a client is sent in the place of `type_`, and how its values change."""
     seen, convert = type_, None
@@ -376,6 +382,8 @@ def as_seen(type_: SqlType, abilities: Abilities) -> tuple[SqlType, Callable[[An
     elif type_.name == "vector" and not abilities.vector:
         seen, convert = SqlType("varchar", MAX, collation=collations.FALLBACK), vector_text
     if seen.collation and seen.collation.is_utf8 and not abilities.utf8 and not seen.is_unicode:
+        if type_.name == "char":
+            convert = _padded(type_)
         name = {"char": "nvarchar", "varchar": "nvarchar", "text": "ntext"}[seen.name]
         length = MAX if seen.length == MAX or seen.length > 4000 else seen.length
         seen = replace(seen, name=name, length=length)

@@ -1,0 +1,59 @@
+"""Clients that others wrote read every type and edge value from our test server, over each transport they know.
+
+All of them in ./dev soak and by ./dev test tds_clients; otherwise those that need nothing beyond Debian, PyPI and npm.
+"""
+
+import os
+import sys
+
+import pytest
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tests" / "support" / "tds_clients"))
+import matrix  # noqa: E402
+from compare import REFUSED, WRONG  # noqa: E402
+from tds_server.samples import SampleEngine  # noqa: E402
+from tds_server.server import Server, Settings  # noqa: E402
+
+RUNS = [pytest.param(client, transport, id=f"{client.name.split(' ')[0]}-{transport}")
+        for client in matrix.CLIENTS for transport in client.transports]
+
+
+def wants_all(config):
+    return "TIDEMARK_SOAK_SEEDS" in os.environ or "tds_clients" in (config.option.keyword or "")
+
+
+@pytest.mark.parametrize("client, transport", RUNS)
+def test_a_foreign_client_reads_what_the_server_has(client, transport, request):
+    if client.needs_toolchain and not wants_all(request.config):
+        pytest.skip(f"{client.name} needs a toolchain of its own: ./dev test tds_clients runs it")
+    engine = SampleEngine()
+    samples = list(engine.samples.values())
+    with Server(engine, Settings()) as server:
+        try:
+            outcomes = matrix.read_all(client, server, samples, transport)
+        except matrix.Missing as missing:
+            if os.environ.get("CI") == "true":
+                raise
+            pytest.skip(f"{client.name}: {missing}")
+        seen = server.seen[0]
+        assert server.problems == []
+    assert len(outcomes) == len(samples) > 100
+    bad = {name: outcome.detail for name, outcome in outcomes.items() if outcome.grade in (REFUSED, WRONG)}
+    assert bad == {}
+    assert seen.is_strict == (transport == "strict")
+    if transport == "strict":
+        assert (seen.tls_version, seen.alpn) == ("TLSv1.3", "tds/8.0")
+    if transport == "tls":
+        assert seen.tls_version == "TLSv1.2"
+
+
+def test_a_value_that_is_read_wrongly_is_found():
+    engine = SampleEngine()
+    sample = engine.samples["decimal_38_38"]
+    shown = [None if value is None else f"{value:f}" for _, value in sample.rows]
+    assert matrix.judge(sample, {"values": shown}).grade == "exact"
+    shown[0] = shown[0][:-1] + "8"
+    assert matrix.judge(sample, {"values": shown}).grade in ("double", WRONG)
+    assert matrix.judge(engine.samples["bigint"], {"values": ["-9223372036854775807", *["0"] * 5]}).grade == WRONG
+    assert matrix.judge(engine.samples["nchar"], {"values": []}).grade == WRONG
