@@ -59,7 +59,7 @@ class Replies:
                 pending = tokens.done(status, result.command, count)
             self._reply.add(pending if pending is not None else tokens.done(0, OTHER))
         except SqlError as error:
-            if pending is not None and error.number:
+            if pending is not None:
                 self._reply.add(_with_more(pending))
             self._end_by(error, last[0], tokens.DONE)
             return
@@ -111,17 +111,20 @@ class Replies:
             return (0, 0) if result.count is None else (tokens.COUNT, result.count)
         self._reply.add(tokens.column_metadata(result.columns, self._abilities, self._encryption_acknowledged))
         encoder = tokens.RowEncoder(result.columns, self._abilities)
-        sent, waiting = 0, []
-        for values in self._rows(result.rows):
-            waiting.append(encoder.row(values))
-            sent += 1
-            if len(waiting) == _ROWS_A_WRITE:
-                self._reply.add(b"".join(waiting))
-                waiting.clear()
-        self._reply.add(b"".join(waiting))
+        sent = 0
+        waiting: list[bytes] = []
+        try:
+            for values in self._rows(result.rows, waiting):
+                waiting.append(encoder.row(values))
+                sent += 1
+                if len(waiting) == _ROWS_A_WRITE:
+                    self._reply.add(b"".join(waiting))
+                    waiting.clear()
+        finally:  # an error in the midst comes behind the rows before it
+            self._reply.add(b"".join(waiting))
         return tokens.COUNT, sent if result.count is None else result.count
 
-    def _rows(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    def _rows(self, rows: Iterable[tuple[Any, ...]], waiting: list[bytes]) -> Iterator[tuple[Any, ...]]:
         after = [fault for fault in self._faults if fault.rows >= 0]
         watches = not self._ignores_attention()
         number = 0
@@ -129,12 +132,14 @@ class Replies:
             if watches and self.attention.is_set():
                 raise Cancelled
             if after:
-                self._meet(after, number - 1)
+                self._meet(after, number - 1, waiting)
             yield values
         if after:
-            self._meet(after, number)
+            self._meet(after, number, waiting)
 
-    def _meet(self, after: list[Fault], number: int) -> None:
+    def _meet(self, after: list[Fault], number: int, waiting: list[bytes]) -> None:
+        self._reply.add(b"".join(waiting))
+        waiting.clear()
         for fault in after:
             if fault.kind == "slow" and fault.rows:
                 self._reply.flush()
