@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import pathlib
+import random
 import sys
 import threading
 import uuid
@@ -638,3 +639,34 @@ def test_what_other_clients_send(shop):
     session.rollback()
     assert session.transaction is None and session.rolled_back
     assert shop.sql("EXEC sp_executesql N'SELECT v FROM t WHERE id = @a', N'@a int', @a = 1") == [("a",)]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_changes_of_any_version_bring_a_copy_up_to_date(shop, seed):
+    """What C1 and C2 promise together, by random transactions: a copy of any version and the net changes since make
+    the table, whoever committed when."""
+    rng = random.Random(seed)
+    sessions = [shop.session() for _ in range(3)]
+    copies = {0: {}}
+    for _ in range(120):
+        session, i, j = rng.choice(sessions), rng.randint(1, 12), rng.randint(1, 12)
+        session.query("SET LOCK_TIMEOUT 0")
+        text = rng.choice(["BEGIN TRANSACTION", "COMMIT", "COMMIT", "ROLLBACK", f"INSERT INTO t VALUES ({i}, 'i')", "",
+                           f"UPDATE t SET v = '{j}' WHERE id = {i}", f"DELETE FROM t WHERE id = {i}",
+                           f"UPDATE t SET id = {i} WHERE id = {j}", f"DELETE FROM t WHERE id = {i}; INSERT INTO t VALUES ({i}, 'di')"])
+        try:
+            session.query(text)
+        except SqlError as error:
+            assert error.number in (1222, 2627, 3902, 3903, 1205), error
+        copies[shop.version()] = dict(shop.sql("SELECT id, v FROM t"))
+    now = dict(shop.sql("SELECT id, v FROM t"))
+    for version, copy in copies.items():
+        for operation, key, value in shop.sql("SELECT ct.SYS_CHANGE_OPERATION, ct.id, t.v FROM CHANGETABLE(CHANGES t, @p1) AS ct"
+                                              " LEFT JOIN t ON t.id = ct.id", version):
+            assert (operation == "U") == (key in copy) or operation == "D"
+            if operation == "D":
+                copy.pop(key, None)
+            else:
+                copy[key] = value
+        assert copy == now
+    assert len(copies) > 10

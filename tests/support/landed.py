@@ -26,7 +26,9 @@ def data_files(dest):
 
 
 def table_files(dest, database, table):
-    pattern = os.path.join(glob.escape(dest), "data", database, "main", table, "**", "*.parquet")
+    """`table`: its name, after its schema where that is not main."""
+    schema, _, name = table.rpartition(".")
+    pattern = os.path.join(glob.escape(dest), "data", database, schema or "main", name, "**", "*.parquet")
     return sorted(glob.glob(pattern, recursive=True))
 
 

@@ -99,6 +99,7 @@ def computed_columns(run: Run, database: Database, table: Table) -> list[tuple[i
 
 def read_table(run: Run, database: Database, table: Table) -> list[Row]:
     """All rows as this user sees them: security policies and masks applied, computed columns computed."""
+    run.view_of(database, table)  # a snapshot's view begins before what a test ordered
     run.before_read(table, database)
     rows: Iterable[Row] = (tuple(table.value(row, c) for c in table.columns) for _, row in run.scan(database, table))
     for at, compute in computed_columns(run, database, table):
