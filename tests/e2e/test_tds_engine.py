@@ -494,6 +494,23 @@ def test_a_value_of_each_type(shop, declared, literal, value):
     result.columns[0].type.encode(value)  # the wire can say it
 
 
+def test_what_the_catalog_says_of_odd_columns_and_tables(shop):
+    shop.sql("CREATE TABLE odd(id int PRIMARY KEY, a int SPARSE, b xml COLUMN_SET FOR ALL_SPARSE_COLUMNS,"
+             " c nvarchar(9) MASKED WITH (FUNCTION = 'default()'), d varbinary(20) ENCRYPTED WITH (COLUMN_ENCRYPTION_KEY = k),"
+             " e datetime2 GENERATED ALWAYS AS ROW START HIDDEN NOT NULL, f datetime2 GENERATED ALWAYS AS ROW END NOT NULL,"
+             " g AS id * 2 PERSISTED, PERIOD FOR SYSTEM_TIME (e, f)) WITH (SYSTEM_VERSIONING = ON)")
+    shop.sql("CREATE TABLE n(id int PRIMARY KEY) AS NODE; EXEC tidemark_test.table_flag 'dbo.n', 'is_external', 1")
+    rows = shop.sql("SELECT name, is_hidden, is_masked, encryption_type, generated_always_type, is_column_set, is_computed"
+                    " FROM sys.columns WHERE object_id = OBJECT_ID('odd') ORDER BY column_id")
+    assert rows == [("id", 0, 0, None, 0, 0, 0), ("a", 0, 0, None, 0, 0, 0), ("b", 0, 0, None, 0, 1, 0),
+                    ("c", 0, 1, None, 0, 0, 0), ("d", 0, 0, 1, 0, 0, 0), ("e", 1, 0, None, 1, 0, 0),
+                    ("f", 0, 0, None, 2, 0, 0), ("g", 0, 0, None, 0, 0, 1)]
+    assert shop.sql("SELECT name, temporal_type, is_node, is_external FROM sys.tables ORDER BY name") == [
+        ("n", 0, 1, 1), ("odd", 2, 0, 0), ("t", 0, 0, 0)]
+    shop.sql("INSERT INTO odd(id, c) VALUES (1, 'x')")
+    assert "e" not in [c.name for c in next(iter(shop.admin.execute("SELECT * FROM odd", []))).columns]
+
+
 def test_clr_types_and_variants(shop):
     shop.sql("CREATE TABLE g(id int PRIMARY KEY, h hierarchyid, s geometry, w geography, x sql_variant);"
              "INSERT INTO g VALUES (1, '/1/2/', geometry::STGeomFromText('POINT (1 2 3 4)', 7), 'POINT (3 4)', 1.5)")
@@ -571,7 +588,7 @@ def test_the_catalog_as_the_client_asks_it(shop):
              " d nvarchar(max), e rowversion, h datetime2(3), i int IDENTITY, PRIMARY KEY (b DESC, a)); INSERT INTO w(a) VALUES ('x')")
     ((name, number, created, *rest),) = shop.sql(DATABASE)
     assert (name, number) == ("shop", 5) and "T" in created
-    assert rest == [1, 0, 160, "SQL_Latin1_General_CP1_CI_AS", 3, "16.0.4165.4", "TIDEMARK-TEST", 2, 3, 1, "READ_WRITE", "dbo", 1]
+    assert rest == [1, 0, 160, "SQL_Latin1_General_CP1_CI_AS", 3, "16.0.4175.1", "TIDEMARK-TEST", 2, 3, 1, "READ_WRITE", "dbo", 1]
     tables = {row[1]: row for row in shop.sql(TABLES)}
     assert tables["t"][4:] == (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0)
     assert tables["w"][9:] == (None, None, None, None, None, 1, 1, 1, 1)

@@ -35,7 +35,7 @@ class Engine:
     def __init__(self, server_name: str = "TIDEMARK-TEST") -> None:
         self.condition = threading.Condition(threading.RLock())
         self.server_name = server_name
-        self.version = "16.0.4165.4"
+        self.version = "16.0.4175.1"
         self.edition = BOXED
         self.commit = 1
         self.clock_shift = datetime.timedelta()

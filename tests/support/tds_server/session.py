@@ -235,6 +235,7 @@ class EngineSession:
                                  "snapshot isolation but the transaction did not start in snapshot isolation.")
         own = self.explicit is None
         transaction = self.explicit or self.engine.begin(self.isolation == "SNAPSHOT", is_explicit=False)
+        transaction.is_cancelled = False
         mark = transaction.mark()
         before, self._running = self._running, transaction
         try:

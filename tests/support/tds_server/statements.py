@@ -407,8 +407,7 @@ class StatementParser(Parser):
         elif self.accept("HIDDEN"):
             column.hidden = True
         elif self.accept("COLUMN_SET"):
-            self.at += 3  # FOR ALL_SPARSE_COLUMNS: a word each, and one that follows
-            self.at -= 1
+            self.at += 2  # FOR ALL_SPARSE_COLUMNS
             column.column_set = True
         elif self.accept("MASKED"):
             self.expect("WITH")
