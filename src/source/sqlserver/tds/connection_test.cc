@@ -5,10 +5,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <future>
+#include <map>
 
+#include "base/hash.h"
 #include "tests/support/scripted_server.h"
 #include "tests/support/tds_bytes.h"
+#include "tests/support/tds_vectors.h"
 
 namespace tidemark::tds {
 namespace {
@@ -364,6 +366,29 @@ TEST(Connection, ACancelledStatementIsAnsweredTwice) {
   const auto rows = connection->Query("SELECT 1");
   ASSERT_TRUE(rows) << rows.error().message;
   EXPECT_EQ(rows->size(), 1U);
+}
+
+// The answers of SQL Server 2025 to cancelled requests, as they were captured.
+TEST(Connection, CancelsAsRealServersAnswer) {
+  TDS_VECTORS_OR_SKIP(vectors, "attention.json");
+  std::map<std::string, std::string> answers;  // by what was cancelled
+  for (const auto& entry : vectors) {
+    const std::string name = entry["name"];
+    if (entry["direction"] != "server") continue;
+    answers[name.substr(0, name.rfind(", part"))] += *BytesOfHex(entry["hex"].get<std::string>());
+  }
+  ASSERT_GE(answers.size(), 4U);
+  for (const auto& [name, answer] : answers) {
+    SCOPED_TRACE(name);
+    ScriptedServer server(Serving({Packets(DoneToken(0x11, 0xC3, 1), 4088, /*is_whole=*/false),
+                                   answer, Packets(IntResult(1))}));
+    ASSERT_OPEN(connection, To(server.port()));
+    ASSERT_TRUE(connection->Send("a long statement"));
+    ASSERT_TRUE(connection->Cancel());
+    const auto rows = connection->Query("SELECT 1");
+    ASSERT_TRUE(rows) << rows.error().message;
+    EXPECT_EQ(rows->size(), 1U);
+  }
 }
 
 TEST(Connection, ACancelThatCrossesTheEndIsUnderstood) {
