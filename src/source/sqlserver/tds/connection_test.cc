@@ -283,17 +283,31 @@ TEST(Connection, ARefusedLoginIsExplained) {
   EXPECT_EQ(failed.error().hint, "the password is wrong");
 }
 
-// An alias tells a gateway nothing: the server's name then goes with the user's.
 TEST(Connection, TheServersNameGoesWithTheUserWhereAGatewayAsks) {
-  ScriptedServer server(Serving({}));
   const std::string refusal =
       ErrorToken({.number = 40532, .severity = 20, .text = "Cannot open server."}) + DoneToken(2);
-  server.PlayNext({{{Packets(test::PreloginPayload(2)), Packets(refusal)}}});
-  ASSERT_OPEN(connection, To(server.port()));
+  const Script refusing{{Packets(test::PreloginPayload(2)), Packets(refusal)}};
+  ScriptedServer server(Serving({}));
+  server.PlayNext({refusing});
+  auto options = To(server.port());
+  options.host = "localhost";
+  {
+    ASSERT_OPEN(connection, options);
+  }
   const auto heard = server.Heard();
   ASSERT_EQ(heard.size(), 4U);
-  EXPECT_THAT(heard[1], Not(HasSubstr(ToUtf16("sa@127"))));
-  EXPECT_THAT(heard[3], HasSubstr(ToUtf16("sa@127")));
+  EXPECT_THAT(heard[1], Not(HasSubstr(ToUtf16("sa@"))));
+  EXPECT_THAT(heard[3], HasSubstr(ToUtf16("sa@localhost")));
+  // Once; and never with a part of an address.
+  for (const char* host : {"localhost", "127.0.0.1"}) {
+    server.PlayNext({refusing, refusing});
+    options.host = host;
+    const auto failed = Connection::Open(options);
+    ASSERT_FALSE(failed) << host;
+    EXPECT_EQ(failed.error().kind, ErrorKind::kNotFound);
+    EXPECT_THAT(failed.error().hint, HasSubstr("user@server"));
+    server.PlayNext({});
+  }
 }
 
 TEST(Connection, AnAccessTokenGoesInline) {

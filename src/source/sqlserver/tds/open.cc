@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -27,12 +28,19 @@ std::string Path(const std::vector<Endpoint>& visited) {
   return path;
 }
 
-// A gateway of Azure's that cannot tell from the host's name which server is meant (an alias, an
-// address) takes it from the user: "user@server".
+bool IsAddress(const std::string& host) {
+  in6_addr bytes{};
+  return inet_pton(AF_INET, host.c_str(), &bytes) == 1 ||
+         inet_pton(AF_INET6, host.c_str(), &bytes) == 1;
+}
+
+// A gateway of Azure's that cannot tell which server is meant takes it from the user:
+// "user@server". An address says nothing; there the user has to write it.
 bool WantsServerInUser(const ServerMessage& message, const ConnectOptions& options) {
   constexpr std::int32_t kCannotTell = 40531, kCannotOpen = 40532;
   return (message.number == kCannotTell || message.number == kCannotOpen) &&
-         !options.access_token && options.user.find('@') == options.user.npos;
+         !IsAddress(options.host) && !options.access_token &&
+         options.user.find('@') == options.user.npos;
 }
 
 struct Opened {

@@ -153,8 +153,12 @@ int OpenSslTls::OnRead(BIO* bio, char* room, int size) {
   auto* tls = static_cast<OpenSslTls*>(BIO_get_data(bio));
   auto got =
       tls->stream_->Read({reinterpret_cast<std::uint8_t*>(room), static_cast<std::size_t>(size)});
+  BIO_clear_retry_flags(bio);
   if (!got) {
     tls->error_ = std::move(got).error();
+    // After a silence the same read goes on once the statement has been cancelled: for OpenSSL this
+    // is no end.
+    BIO_set_retry_read(bio);
     return -1;
   }
   tls->is_closed_below_ = *got == 0;
@@ -171,8 +175,9 @@ int OpenSslTls::OnWrite(BIO* bio, const char* bytes, int size) {
 }
 
 long OpenSslTls::OnControl(BIO* bio, int command, long, void*) {
-  if (command != BIO_CTRL_FLUSH) return 0;
   auto* tls = static_cast<OpenSslTls*>(BIO_get_data(bio));
+  if (command == BIO_CTRL_EOF) return tls->is_closed_below_ ? 1 : 0;
+  if (command != BIO_CTRL_FLUSH) return 0;
   auto flushed = tls->stream_->Flush();
   if (flushed) return 1;
   tls->error_ = std::move(flushed).error();
