@@ -40,6 +40,8 @@ if __name__ == "__main__":
 
 import datasets  # noqa: E402
 import peers  # noqa: E402
+import tds  # noqa: E402
+import tds_rows_server  # noqa: E402
 import tracking_cost  # noqa: E402
 
 TIDEMARK = os.environ.get("TIDEMARK_BIN", str(ROOT / "build" / "release" / "tidemark"))
@@ -268,6 +270,28 @@ def bench_tracking(lines, runs):
             lines.add(f"{kind}, {shape_name}", ours, theirs, "us", "the same untracked")
 
 
+def bench_tds(lines, runs):
+    """Rows of SQL Server's protocol into memory: processor time a value, and the wall clock of the mixed sets."""
+    readers = tds.commands(pathlib.Path(TIDEMARK).parent, WORK)
+    server = tds.RowsServer()
+    for name, (types, rows, _) in tds_rows_server.SETS.items():
+        sql = f"SELECT * FROM bench.[{name}]"
+        found = {reader: [] for reader in readers}
+
+        def measure(reader):
+            found[reader].append(tds.measure(readers[reader](server.port, sql), rows))
+            return found[reader][-1]["processor"] / (rows * (len(types) + 1)) * 1e9
+
+        spent = dict(zip(readers, alternate(runs, *[lambda r=r: measure(r) for r in readers])))
+        for reader, label in tds.PEERS.items():
+            lines.add(f"rows of {name}, a value", spent["ours"], spent[reader], "ns", label, 1)
+        if name.startswith("mixed"):
+            walls = {r: statistics.median(run["seconds"] for run in found[r][1:]) for r in readers}
+            for reader, label in tds.PEERS.items():
+                lines.add(f"{rows:,} rows of {name}", walls["ours"], walls[reader], "s", label)
+    server.close()
+
+
 BENCHES = {
     "load": bench_load,
     "rollback": bench_rollback,
@@ -277,6 +301,7 @@ BENCHES = {
     "changes": bench_changes,
     "idle": bench_idle,
     "tracking": bench_tracking,
+    "tds": bench_tds,
 }
 
 

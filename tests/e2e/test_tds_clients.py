@@ -12,7 +12,7 @@ from conftest import ROOT
 sys.path.insert(0, str(ROOT / "tests" / "support" / "tds_clients"))
 import matrix  # noqa: E402
 from compare import REFUSED, WRONG  # noqa: E402
-from tds_server.samples import SampleEngine  # noqa: E402
+from tds_server.samples import SampleEngine, all_samples  # noqa: E402
 from tds_server.server import Server, Settings  # noqa: E402
 
 RUNS = [pytest.param(client, transport, id=f"{client.name.split(' ')[0]}-{transport}")
@@ -27,8 +27,7 @@ def wants_all(config):
 def test_a_foreign_client_reads_what_the_server_has(client, transport, request):
     if client.needs_toolchain and not wants_all(request.config):
         pytest.skip(f"{client.name} needs a toolchain of its own: ./dev test tds_clients runs it")
-    engine = SampleEngine()
-    samples = list(engine.samples.values())
+    engine, samples = SampleEngine(), all_samples()
     with Server(engine, Settings()) as server:
         try:
             outcomes = matrix.read_all(client, server, samples, transport)

@@ -1,30 +1,36 @@
-/* Reads samples with FreeTDS' db-lib: dblib_reader SECTION, where FREETDSCONF names the file that has it.
+/* Reads samples with FreeTDS' db-lib: dblib_reader SECTION [digest], where FREETDSCONF names the
+ * file that has it. "digest" shows of each value only its length and a hash, and how much memory
+ * the process took at most.
  *
- * Standard input has a sample's name on each line; standard output gets a line of JSON for each. Values are shown from
- * db-lib's own structures: it converts nothing here, so that what is compared is what came over the wire. */
+ * Standard input has a sample's name on each line; standard output gets a line of JSON for each.
+ * Values are shown from db-lib's own structures: it converts nothing here, so that what is compared
+ * is what came over the wire. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sybfront.h>
 #include <sybdb.h>
+#include <sybfront.h>
+#include <sys/resource.h>
 
 static char problem[300];
+static int is_digest;
 
-static int OnError(DBPROCESS *process, int severity, int number, int os_error, char *text, char *os_text) {
+static int OnError(DBPROCESS* process, int severity, int number, int os_error, char* text,
+                   char* os_text) {
   (void)process, (void)os_error, (void)os_text;
   /* 2403: a character that the client's set lacks; the value has a question mark then. */
   if (severity > 1 || number == 2403) snprintf(problem, sizeof problem, "%d: %s", number, text);
   return INT_CANCEL;
 }
 
-static int OnMessage(DBPROCESS *process, DBINT number, int state, int severity, char *text, char *server, char *procedure,
-                     int line) {
+static int OnMessage(DBPROCESS* process, DBINT number, int state, int severity, char* text,
+                     char* server, char* procedure, int line) {
   (void)process, (void)state, (void)server, (void)procedure, (void)line;
   if (severity > 10) snprintf(problem, sizeof problem, "%ld: %s", (long)number, text);
   return 0;
 }
 
-static void PrintQuoted(const unsigned char *text, size_t size) {
+static void PrintQuoted(const unsigned char* text, size_t size) {
   putchar('"');
   for (size_t i = 0; i < size; ++i) {
     if (text[i] < 0x20 || text[i] == '"' || text[i] == '\\') {
@@ -36,13 +42,14 @@ static void PrintQuoted(const unsigned char *text, size_t size) {
   putchar('"');
 }
 
-static void PrintHex(const unsigned char *data, size_t size) {
+static void PrintHex(const unsigned char* data, size_t size) {
   printf("\"0x");
   for (size_t i = 0; i < size; ++i) printf("%02x", data[i]);
   putchar('"');
 }
 
-/* Days since 1900-01-01 as a date of the Gregorian calendar, which db-lib's own functions do not give for year 1. */
+/* Days since 1900-01-01 as a date of the Gregorian calendar, which db-lib's own functions do not
+ * give for year 1. */
 static void PrintDay(long days) {
   long z = days + 693595 + 306;
   long era = z / 146097, of_era = z - era * 146097;
@@ -60,10 +67,11 @@ static void PrintClock(unsigned long long ticks, int digits) {
   if (digits) printf(".%0*llu", digits, digits == 7 ? ticks % 10000000 : ticks % 10000000 / 10000);
 }
 
-static void PrintNumeric(const DBNUMERIC *number) {
+static void PrintNumeric(const DBNUMERIC* number) {
   /* Long division of the big-endian magnitude by ten, digit by digit. */
   unsigned char rest[33], digits[80];
-  /* The magnitude takes as many bytes as its precision needs; what stands behind them is nothing. */
+  /* The magnitude takes as many bytes as its precision needs; what stands behind them is nothing.
+   */
   int count = 0, length = 1 + ((int)(number->precision * 3.321928094887362) + 8) / 8;
   memcpy(rest, number->array, 33);
   rest[0] = 0;
@@ -92,7 +100,7 @@ static void PrintMoney(long long units) {
   printf("\"%s%llu.%04llu\"", units < 0 ? "-" : "", size / 10000, size % 10000);
 }
 
-static void PrintMoment(int type, const DBDATETIMEALL *all) {
+static void PrintMoment(int type, const DBDATETIMEALL* all) {
   putchar('"');
   if (type != SYBMSTIME) PrintDay((long)all->date);
   if (type == SYBMSDATETIME2 || type == SYBMSDATETIMEOFFSET) putchar(' ');
@@ -104,12 +112,23 @@ static void PrintMoment(int type, const DBDATETIMEALL *all) {
   putchar('"');
 }
 
-static void PrintValue(DBPROCESS *process, int column) {
-  const unsigned char *data = dbdata(process, column);
+/* FNV-1a, which tds_dump computes as well. */
+static void PrintDigest(const unsigned char* data, size_t size) {
+  unsigned long long hash = 14695981039346656037ULL;
+  for (size_t i = 0; i < size; ++i) hash = (hash ^ data[i]) * 1099511628211ULL;
+  printf("\"%zu %016llx\"", size, hash);
+}
+
+static void PrintValue(DBPROCESS* process, int column) {
+  const unsigned char* data = dbdata(process, column);
   int type = dbcoltype(process, column);
   size_t size = (size_t)dbdatlen(process, column);
   if (data == NULL) {
     printf("null");
+    return;
+  }
+  if (is_digest) {
+    PrintDigest(data, size);
     return;
   }
   union {
@@ -126,16 +145,42 @@ static void PrintValue(DBPROCESS *process, int column) {
   } value;
   if (size <= sizeof value) memcpy(&value, data, size);
   switch (type) {
-    case SYBBIT: case SYBINT1: printf("\"%d\"", data[0]); return;
-    case SYBINT2: printf("\"%d\"", value.s); return;
-    case SYBINT4: printf("\"%d\"", value.i); return;
-    case SYBINT8: printf("\"%lld\"", value.l); return;
-    case SYBREAL: printf("\"%.9g\"", value.f); return;
-    case SYBFLT8: printf("\"%.17g\"", value.d); return;
-    case SYBMONEY4: PrintMoney(value.i); return;
-    case SYBMONEY: PrintMoney((long long)(((unsigned long long)(unsigned)value.m.mnyhigh << 32) | value.m.mnylow)); return;
-    case SYBNUMERIC: case SYBDECIMAL: PrintNumeric(&value.n); return;
-    case SYBMSDATE: case SYBMSTIME: case SYBMSDATETIME2: case SYBMSDATETIMEOFFSET: PrintMoment(type, &value.a); return;
+    case SYBBIT:
+    case SYBINT1:
+      printf("\"%d\"", data[0]);
+      return;
+    case SYBINT2:
+      printf("\"%d\"", value.s);
+      return;
+    case SYBINT4:
+      printf("\"%d\"", value.i);
+      return;
+    case SYBINT8:
+      printf("\"%lld\"", value.l);
+      return;
+    case SYBREAL:
+      printf("\"%.9g\"", value.f);
+      return;
+    case SYBFLT8:
+      printf("\"%.17g\"", value.d);
+      return;
+    case SYBMONEY4:
+      PrintMoney(value.i);
+      return;
+    case SYBMONEY:
+      PrintMoney(
+          (long long)(((unsigned long long)(unsigned)value.m.mnyhigh << 32) | value.m.mnylow));
+      return;
+    case SYBNUMERIC:
+    case SYBDECIMAL:
+      PrintNumeric(&value.n);
+      return;
+    case SYBMSDATE:
+    case SYBMSTIME:
+    case SYBMSDATETIME2:
+    case SYBMSDATETIMEOFFSET:
+      PrintMoment(type, &value.a);
+      return;
     case SYBDATETIME:
       putchar('"');
       PrintDay(value.t.dtdays);
@@ -146,13 +191,20 @@ static void PrintValue(DBPROCESS *process, int column) {
       PrintDay(value.t4.days);
       printf(" %02d:%02d:00\"", value.t4.minutes / 60, value.t4.minutes % 60);
       return;
-    case SYBCHAR: case SYBVARCHAR: case SYBTEXT: case SYBNTEXT: PrintQuoted(data, size); return;
-    default: PrintHex(data, size); return;
+    case SYBCHAR:
+    case SYBVARCHAR:
+    case SYBTEXT:
+    case SYBNTEXT:
+      PrintQuoted(data, size);
+      return;
+    default:
+      PrintHex(data, size);
+      return;
   }
 }
 
-static DBPROCESS *Connect(LOGINREC *login, const char *section) {
-  DBPROCESS *process = dbopen(login, section);
+static DBPROCESS* Connect(LOGINREC* login, const char* section) {
+  DBPROCESS* process = dbopen(login, section);
   if (process == NULL) {
     fprintf(stderr, "%s\n", problem);
     exit(1);
@@ -160,38 +212,43 @@ static DBPROCESS *Connect(LOGINREC *login, const char *section) {
   return process;
 }
 
-static void Read(DBPROCESS *process, const char *sample) {
+static void Read(DBPROCESS* process, const char* sample) {
   problem[0] = 0;
   printf("{\"sample\":\"%s\",\"values\":[", sample);
   dbfcmd(process, "SELECT id, v FROM sample.%s", sample);
   int count = 0;
   if (dbsqlexec(process) == SUCCEED && dbresults(process) == SUCCEED) {
     while (dbnextrow(process) == REG_ROW) {
-      if (count++) putchar(',');
-      PrintValue(process, 2);
+      for (int column = 2; column <= dbnumcols(process); ++column) {
+        if (count++) putchar(',');
+        PrintValue(process, column);
+      }
     }
     while (dbresults(process) == SUCCEED) dbcanquery(process);
   }
   printf("]");
   if (problem[0]) {
     printf(",\"error\":");
-    PrintQuoted((const unsigned char *)problem, strlen(problem));
+    PrintQuoted((const unsigned char*)problem, strlen(problem));
   }
-  printf("}\n");
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  printf(",\"peak_kib\":%ld}\n", usage.ru_maxrss);
   fflush(stdout);
 }
 
-int main(int count, char **words) {
-  if (count != 2 || dbinit() == FAIL) return 2;
+int main(int count, char** words) {
+  if (count < 2 || dbinit() == FAIL) return 2;
+  is_digest = count > 2 && strcmp(words[2], "digest") == 0;
   dberrhandle(OnError);
   dbmsghandle(OnMessage);
-  LOGINREC *login = dblogin();
+  LOGINREC* login = dblogin();
   DBSETLUSER(login, "sa");
   DBSETLPWD(login, "secret");
   DBSETLDBNAME(login, "db1");
   DBSETLCHARSET(login, "UTF-8");
   DBSETLVERSION(login, DBVERSION_74);
-  DBPROCESS *process = Connect(login, words[1]);
+  DBPROCESS* process = Connect(login, words[1]);
   char line[300];
   while (fgets(line, sizeof line, stdin)) {
     line[strcspn(line, "\n")] = 0;

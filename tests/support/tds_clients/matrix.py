@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -23,7 +23,8 @@ ROOT = HERE.parents[2]
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 from compare import EXACT, REFUSED, WRONG, grade, worst  # noqa: E402
-from tds_server.samples import Sample, SampleEngine  # noqa: E402
+from tds_server.random_tables import Table  # noqa: E402
+from tds_server.samples import Sample, SampleEngine, all_samples  # noqa: E402
 from tds_server.server import Server, Settings  # noqa: E402
 
 BUILD = ROOT / "build" / "tds-clients"
@@ -114,6 +115,24 @@ def mssql_jdbc() -> list[str]:
     return [java, "-XX:TieredStopAtLevel=1", "-cp", f"{jar}:{folder}", "SampleReader"]
 
 
+def ours(mode: str) -> Callable[[], list[str]]:
+    """Our own client, which the build makes."""
+    def prepare() -> list[str]:
+        program = ROOT / "build" / "release" / "tests" / "tds_dump"
+        if "TIDEMARK_BIN" in os.environ:
+            program = pathlib.Path(os.environ["TIDEMARK_BIN"]).parent / "tests" / "tds_dump"
+        if not program.exists():
+            raise Missing(f"there is no {program}")
+        return [str(program), mode]
+    return prepare
+
+
+def our_address(server: Server, transport: str) -> str:
+    encryption = {"plain": "encrypt=false", "tls": "encrypt=true", "strict": "encrypt=strict"}[transport]
+    trust = "" if transport == "plain" else f"&ca_file={server.certificate.authority}&hostNameInCertificate=localhost"
+    return f"sqlserver://sa:secret@{server.host}:{server.port}/db1?{encryption}{trust}"
+
+
 def trust_store(certificate: pathlib.Path, folder: pathlib.Path) -> str:
     store = folder / "trust.p12"
     run(need("keytool"), "-importcert", "-noprompt", "-alias", "server", "-file", certificate, "-keystore", store,
@@ -140,13 +159,19 @@ class Client:
     def command(self, server: Server, transport: str, folder: pathlib.Path) -> list[str]:
         certificate = server.certificate.authority
         start = self.prepare()
+        if self.name.startswith("tidemark"):
+            return [start[0], our_address(server, transport), start[1]]
         if self.name == "FreeTDS db-lib":
             return [*start, freetds_section(server.port, certificate, folder, transport)]
         trusted = trust_store(certificate, folder) if self.name == "mssql-jdbc" and transport != "plain" else str(certificate)
         return [*start, server.host, str(server.port), transport, trusted]
 
 
+COLUMNS = Client("tidemark", ours("columns"), TRANSPORTS)
+ROWS = Client("tidemark, small results", ours("rows"), TRANSPORTS)
 CLIENTS = [
+    COLUMNS,
+    ROWS,
     Client("ODBC 18 (mssql-python)", python_client("mssql_python"), TRANSPORTS),
     Client("FreeTDS db-lib", dblib, ("plain", "tls")),
     Client("pymssql", python_client("pymssql"), ("plain", "tls")),
@@ -191,7 +216,7 @@ class Outcome:
     note: int = 0  # of KNOWN
 
 
-def read_all(client: Client, server: Server, samples: list[Sample], transport: str) -> dict[str, Outcome]:
+def read_all(client: Client, server: Server, samples: Sequence[Sample | Table], transport: str) -> dict[str, Outcome]:
     """Runs one client over all samples. Missing when it cannot run here."""
     with tempfile.TemporaryDirectory(prefix="tds-client-") as place:
         folder = pathlib.Path(place)
@@ -220,17 +245,20 @@ def forgiven(client: str, sample: str, outcome: Outcome) -> Outcome:
     return outcome
 
 
-def judge(sample: Sample, answer: dict[str, object]) -> Outcome:
+def judge(sample: Sample | Table, answer: dict[str, object]) -> Outcome:
     if "error" in answer:
         return Outcome(REFUSED, str(answer["error"]))
-    values, expected = answer.get("values", []), [value for _, value in sample.rows]
+    values, expected = answer.get("values", []), sample.cells()
     assert isinstance(values, list)
     if len(values) != len(expected):
         return Outcome(WRONG, f"{len(values)} rows, not {len(expected)}")
-    grades = [grade(sample.type, value, shown) for value, shown in zip(expected, values, strict=True)]
+    grades = [grade(type_, value, shown) for (type_, value), shown in zip(expected, values, strict=True)]
     lowest = worst(grades)
     place = grades.index(lowest) if grades else 0
-    return Outcome(lowest, f"{expected[place]!r:.120} was shown as {values[place]!r:.120}" if lowest != EXACT else "")
+    if lowest == EXACT:
+        return Outcome(EXACT)
+    type_, value = expected[place]
+    return Outcome(lowest, f"{type_.declaration} {value!r:.120} was shown as {values[place]!r:.120}")
 
 
 def family(sample: Sample) -> str:
@@ -269,8 +297,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     parser.add_argument("clients", nargs="*")
     arguments = parser.parse_args()
-    engine = SampleEngine()
-    samples = list(engine.samples.values())
+    engine, samples = SampleEngine(), all_samples()
     results: dict[tuple[str, str], dict[str, Outcome]] = {}
     for client in CLIENTS:
         if arguments.clients and client.name not in arguments.clients:

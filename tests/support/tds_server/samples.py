@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any
 
+from .random_tables import Table
 from .seam import SELECT, Column, Login, Result, SqlError
 from .text_values import parse
 from .types import MAX, SqlType, Variant
@@ -27,6 +28,9 @@ class Sample:
     def rows(self) -> list[tuple[int, Any]]:
         values = (*self.values, None) if self.nullable else self.values
         return list(enumerate(values, 1))
+
+    def cells(self) -> list[tuple[SqlType, Any]]:
+        return [(self.type, value) for _, value in self.rows]
 
 
 T = SqlType.parse
@@ -174,7 +178,7 @@ def all_samples() -> list[Sample]:
 class SampleSession:
     """Answers `SELECT … FROM sample.<name>` by the rows of a sample, `SELECT @p…` by its parameters, the rest by nothing."""
 
-    def __init__(self, samples: dict[str, Sample], login: Login) -> None:
+    def __init__(self, samples: dict[str, Sample | Table], login: Login) -> None:
         self._samples = samples
         self.database = login.database or "master"
         self.transaction: int | None = None
@@ -200,6 +204,10 @@ class SampleSession:
         sample = next((s for s in self._samples.values() if s.name.lower() == name), None)
         if sample is None:
             raise SqlError(208, f"Invalid object name '{name}'.")
+        if isinstance(sample, Table):
+            columns = [Column(f"c{number}", type_, nullable)
+                       for number, (type_, nullable) in enumerate(zip(sample.types, sample.nullable, strict=True))]
+            return Result([Column("id", SqlType("int"), nullable=False), *columns], sample.rows, SELECT, None)
         return Result([Column("id", SqlType("int"), nullable=False), Column("v", sample.type, sample.nullable)],
                       sample.rows, SELECT, None)
 
@@ -229,8 +237,8 @@ def _one(name: str, type_: SqlType, value: Any) -> Result:
 class SampleEngine:
     """Serves the samples; lets everybody in."""
 
-    def __init__(self, *more: Sample) -> None:
-        self.samples = {sample.name: sample for sample in (*all_samples(), *more)}
+    def __init__(self, *more: Sample | Table) -> None:
+        self.samples: dict[str, Sample | Table] = {sample.name: sample for sample in (*all_samples(), *more)}
 
     def session(self, login: Login) -> SampleSession:
         return SampleSession(self.samples, login)

@@ -193,7 +193,7 @@ def _type_info(type_: SqlType, nullable: bool, table: tuple[str, ...]) -> bytes:
         return struct.pack("<BHB", 0xF5, 8 + 4 * type_.length, 0)
     return {"date": b"\x28", "uniqueidentifier": b"\x24\x10", "xml": b"\xf1\x00", "json": b"\xf4",
             "sql_variant": b"\x62" + struct.pack("<I", 8009),
-            "rowversion": struct.pack("<BH", 0xA5 if nullable else 0xAD, 8)}[name]
+            "rowversion": struct.pack("<BH", 0xAD, 8)}[name]
 
 
 # Values, without a length before them.

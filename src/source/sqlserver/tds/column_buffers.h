@@ -33,7 +33,8 @@ class ColumnBuffers {
   bool GrowRows(std::int64_t capacity);
   // Room for `more` bytes after those there are; null: memory ran out.
   char* Room(std::int64_t more) {
-    if (more > bytes_capacity_ - bytes_size_) [[unlikely]]
+    // Not ">": a first value of no bytes needs a place as well.
+    if (more >= bytes_capacity_ - bytes_size_) [[unlikely]]
       if (!GrowBytes(more)) return nullptr;
     return bytes_ + bytes_size_;
   }

@@ -229,6 +229,9 @@ TEST(TdsTypes, ChoicesBesideTheDefaultHoldTheSameValue) {
       {{"ad 0800", "0800 00000000000007d1"}, arrow::binary(), "00000000000007D1"},
       {{"ad 0800", "ffff"}, arrow::decimal128(20, 0), "null"},
       {{"a5 0800", "0200 0102"}, arrow::large_binary(), "0102"},
+      {{"a5 0800", "0000"}, arrow::binary(), ""},
+      {{"a7 0800 0904d00034", "0000"}, arrow::utf8(), ""},
+      {{"e7 0800 0904d00034", "0000"}, arrow::large_utf8(), ""},
       {{"f5 1000 00", "1000 a901020000000000 00001441 0000c0bf"}, arrow::utf8(), "[9.25,-1.5]"},
       {{"f5 0c00 01", "0c00 a901020001000000 a048 00be"}, arrow::utf8(), "[9.25,-1.5]"},
   };

@@ -1,0 +1,127 @@
+"""A SQL Server that only has rows to send, as fast as a socket takes them: for bench/tds.py.
+
+    tds_rows_server.py            prints its port, then serves until standard input ends
+
+`SELECT * FROM bench.SET` gives one of SETS. Its rows were encoded once and cut into packets at the first request for
+their size; after that nothing stands between them and the socket, so that a client's time is its own.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import random
+import re
+import socket
+import struct
+import sys
+import threading
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "support"))
+
+from tds_server import login as logins  # noqa: E402
+from tds_server import tokens, wire  # noqa: E402
+from tds_server.random_tables import random_value  # noqa: E402
+from tds_server.seam import Column  # noqa: E402
+from tds_server.types import Abilities, SqlType  # noqa: E402
+
+BLOCK_ROWS = 2000  # different rows; the table repeats them
+VECTORS_A_CALL = 512
+MIXED = ("int", "bigint", "decimal(18,4)", "float", "datetime2(7)", "nvarchar(50)", "varchar(20)", "bit",
+         "uniqueidentifier", "date")
+# A set: its types, how many rows, and which share of its values is NULL.
+SETS: dict[str, tuple[tuple[str, ...], int, float]] = {
+    "mixed": (MIXED, 300_000, 0.0),
+    "mixed, half NULL": (MIXED, 300_000, 0.5),
+    **{name: ((name,) * 4, 500_000, 0.0) for name in (
+        "int", "bigint", "float", "decimal(18,4)", "decimal(38,10)", "money", "bit", "date", "datetime", "datetime2(7)",
+        "datetimeoffset(7)", "time(7)", "uniqueidentifier", "varchar(20)", "nvarchar(50)", "varbinary(50)")},
+    "nvarchar(max)": (("int", "nvarchar(max)"), 20_000, 0.0),
+}
+
+
+def encoded(name: str) -> tuple[bytes, bytes, int]:
+    """Metadata and a block of rows, and how often the block comes."""
+    types, rows, share = SETS[name]
+    chance = random.Random(name)
+    columns = [Column("id", SqlType("int"), nullable=False)]
+    columns += [Column(f"c{place}", SqlType.parse(declared)) for place, declared in enumerate(types)]
+    encoder = tokens.RowEncoder(columns, Abilities())
+    block = b"".join(encoder.row((number, *(None if chance.random() < share else random_value(chance, column.type)
+                                            for column in columns[1:])))
+                     for number in range(BLOCK_ROWS))
+    return tokens.column_metadata(columns, Abilities()), block, rows // BLOCK_ROWS
+
+
+def packets(name: str, size: int) -> list[bytes]:
+    """The whole reply in parts of many packets each."""
+    metadata, block, times = encoded(name)
+    body = metadata + block * times + tokens.done(tokens.COUNT, 0xC1, times * BLOCK_ROWS)
+    room, parts, start, number = size - 8, [], 0, 1
+    view = memoryview(body)
+    while start < len(body):
+        part = view[start:start + room]
+        start += room
+        parts.append(struct.pack(">BBHHBB", wire.REPLY, int(start >= len(body)), len(part) + 8, 51, number & 0xFF, 0))
+        parts.append(part)
+        number += 1
+    return [b"".join(parts[place:place + VECTORS_A_CALL]) for place in range(0, len(parts), VECTORS_A_CALL)]
+
+
+class RowsServer:
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self._replies: dict[tuple[str, int], list[bytes]] = {}
+        self._lock = threading.Lock()
+
+    def reply(self, name: str, size: int) -> list[bytes]:
+        with self._lock:
+            if (name, size) not in self._replies:
+                self._replies.clear()  # one set at a time is in memory
+                self._replies[name, size] = packets(name, size)
+            return self._replies[name, size]
+
+    def serve(self) -> None:
+        while True:
+            connection, _ = self.listener.accept()
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        channel = wire.Channel(connection)
+        try:
+            self._log_in(channel)
+            while True:
+                message = channel.read()
+                text = message.body.decode("utf-16-le", "replace")
+                if wanted := re.search(r"FROM bench\.\[([^]]+)\]", text):
+                    for part in self.reply(wanted[1], channel.packet_bytes):
+                        connection.sendall(part)
+                elif message.type == wire.TRANSACTION:
+                    kind = {5: tokens.BEGIN, 7: tokens.COMMIT, 8: tokens.ROLLBACK}[message.body[22]]
+                    channel.send(tokens.transaction_change(kind, 1) + tokens.done())
+                else:
+                    channel.send(tokens.done())
+        except (wire.Closed, OSError):
+            connection.close()
+
+    def _log_in(self, channel: wire.Channel) -> None:
+        channel.read()
+        channel.send(logins.write_prelogin([(logins.VERSION, struct.pack(">BBHH", 16, 0, 4175, 0)),
+                                            (logins.ENCRYPTION, bytes([logins.NOT_SUPPORTED])), (logins.MARS, b"\0")]))
+        hello = logins.read_login7(channel.read().body)
+        size = logins.packet_bytes(hello.packet_bytes)
+        greeting = logins.Greeting("bench", "BENCH", SqlType("varchar").text_collation.raw, (16, 0, 4175))
+        channel.send(logins.login_answer(hello, greeting, size))
+        channel.packet_bytes = size
+
+
+def main() -> None:
+    server = RowsServer()
+    print(json.dumps({"port": server.listener.getsockname()[1]}), flush=True)
+    threading.Thread(target=server.serve, daemon=True).start()
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
