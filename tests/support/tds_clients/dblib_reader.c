@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sybdb.h>
 #include <sybfront.h>
-#include <sys/resource.h>
 
 static char problem[300];
 static int is_digest;
@@ -212,6 +211,15 @@ static DBPROCESS* Connect(LOGINREC* login, const char* section) {
   return process;
 }
 
+static long PeakKib(void) {
+  FILE* status = fopen("/proc/self/status", "r");
+  char line[200];
+  long kib = 0;
+  while (status != NULL && fgets(line, sizeof line, status)) sscanf(line, "VmHWM: %ld", &kib);
+  if (status != NULL) fclose(status);
+  return kib;
+}
+
 static void Read(DBPROCESS* process, const char* sample) {
   problem[0] = 0;
   printf("{\"sample\":\"%s\",\"values\":[", sample);
@@ -231,9 +239,7 @@ static void Read(DBPROCESS* process, const char* sample) {
     printf(",\"error\":");
     PrintQuoted((const unsigned char*)problem, strlen(problem));
   }
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  printf(",\"peak_kib\":%ld}\n", usage.ru_maxrss);
+  printf(",\"peak_kib\":%ld}\n", PeakKib());
   fflush(stdout);
 }
 

@@ -33,13 +33,15 @@ class Table:
         return [(type_, value) for row in self.rows for type_, value in zip(self.types, row[1:], strict=True)]
 
 
-def _fitting(words: list[str], limit: int, size: Callable[[str], int]) -> str:
-    text = ""
-    for word in words:
-        if size(text + word) > limit:
-            break
-        text += word
-    return text
+def _fitting(letters: list[str], limit: int, size: Callable[[str], int]) -> str:
+    """As many of the letters as have room, each of which has the same size wherever it stands."""
+    sizes = {letter: size(letter) for letter in set(letters)}
+    taken = 0
+    for place, letter in enumerate(letters):
+        taken += sizes[letter]
+        if taken > limit:
+            return "".join(letters[:place])
+    return "".join(letters)
 
 
 def _text(chance: random.Random, type_: SqlType) -> str:
