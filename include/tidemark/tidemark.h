@@ -108,7 +108,8 @@ struct ProgressEvent {
   bool is_ok = true;       // kEnded. kRetried takes an end back
 };
 
-// A look at a part of each table, chosen at random in ranges of its key.
+// A look at a part of each table, chosen at random: ranges of its key in the source, and as large a
+// part of the landed keys.
 struct Sample {
   std::int64_t rows = 0;   // of each table, about; 0: by share
   double share = 0;        // of each table's rows, up to 1; 0 with no rows: all of them
@@ -221,11 +222,16 @@ struct TableStanding {
   std::optional<Failure> last_failure;       // of its last run, had that one failed
   std::string last_failure_run_id;
   std::int64_t last_failure_us = 0;
+  // Of its source, where that was asked.
+  std::string next_reason;                   // of what a sync would do now; empty: not known
+  std::optional<std::int64_t> lag_versions;  // that are not landed; 0: none
   std::vector<std::string> warnings;
   std::optional<Failure> failure;  // its record cannot be read
 };
 struct StatusResult {
-  std::vector<TableStanding> tables;  // by name
+  std::vector<TableStanding> tables;      // by name; those chosen, where databases are named
+  std::vector<TableId> others;            // at the destination, and not chosen
+  std::vector<DatabaseResult> databases;  // that could not be asked, and why
 };
 
 // Tables of some databases and where they are landed. A value: cheap to copy, usable from many
@@ -253,7 +259,7 @@ class Pipeline {
   std::expected<VerifyResult, Failure> Verify(const RunOptions& run = {}) const;
   // Folds what was landed of every table into a new base under current/. Needs no source.
   std::expected<CompactResult, Failure> Compact(const RunOptions& run = {}) const;
-  // What the destination says of its tables.
+  // What the destination says of its tables; with `asks_sources` also how far it is behind.
   std::expected<StatusResult, Failure> Status(const RunOptions& run = {}) const;
 
  private:

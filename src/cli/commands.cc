@@ -170,10 +170,16 @@ const std::vector<Command> kCommands = {
     {.name = "status",
      .operands = "DEST | -c FILE",
      .text = "per table: version, rows, last run, how long until changes expire",
-     .details = "Reads DEST alone; the database is not needed.",
-     .options = {&kConfig, &kMetrics, &kJson},
+     .details =
+         "DEST alone cannot know what its databases hold by now: it says when a table was last\n"
+         "known to be in step, and how long the changes since then are kept. With -c FILE the\n"
+         "configured tables are shown, and their databases are asked how many versions are not\n"
+         "landed and what a sync would do. Rows in files are not the table's rows: each change is\n"
+         "one of its own.",
+     .options = {&kConfig, &kTo, &kMetrics, &kJson},
      .first_words = {},
      .examples = {"tidemark status landing", "tidemark status landing --json",
+                  "tidemark status -c pipeline.yaml",
                   "tidemark status landing --metrics /var/lib/node_exporter/tidemark.prom"}},
     {.name = "verify",
      .operands = "SOURCE --to DEST | -c FILE",

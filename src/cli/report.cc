@@ -106,7 +106,12 @@ std::string Expiry(const TableStanding& table, std::int64_t now_us) {
 
 std::string Behind(const TableStanding& table, std::int64_t now_us) {
   if (table.checked_us <= 0) return "never landed";
-  return "at most " + SpanText(std::max<std::int64_t>(0, (now_us - table.checked_us) / 1'000'000));
+  if (table.lag_versions == 0) return "in step";
+  std::string versions;
+  if (auto lag = table.lag_versions)
+    versions = fmt::format("{} {}, ", Grouped(*lag), *lag == 1 ? "version" : "versions");
+  return versions + "at most " +
+         SpanText(std::max<std::int64_t>(0, (now_us - table.checked_us) / 1'000'000));
 }
 
 // A message may be long; all of it is in the JSON.
@@ -122,6 +127,9 @@ std::string Shortened(std::string_view message) {
 }  // namespace
 
 void PrintProblems(const StatusResult& result) {
+  for (const auto& database : result.databases)
+    PrintWarning(fmt::format("database {}: its source could not be asked: {}", database.name,
+                             database.failure->message));
   for (const auto& table : result.tables) {
     if (table.failure) PrintError(*table.failure);
     for (const auto& warning : table.warnings)
@@ -227,7 +235,7 @@ std::string VerifyTable(const VerifyResult& result) {
       of_rows += std::max(table.estimated_rows, table.rows_source);
     }
     text += fmt::format(
-        "only a sample: {} of about {} rows, --seed {}; deletes that were missed are not found\n",
+        "only a sample: {} of about {} rows, and as many of the landed keys; --seed {}\n",
         Grouped(rows), Grouped(of_rows), result.sample->seed);
   }
   return text + fmt::format("{}: {} equal, {} not; {}\n", Tables(result.tables.size()),
@@ -266,28 +274,42 @@ std::string CompactTable(const CompactResult& result, ShowsIdle shows_idle) {
 std::string StatusTable(const StatusResult& result, std::int64_t now_us) {
   Columns columns({{"table"},
                    {"version", kRight},
-                   {"rows", kRight},
+                   {"rows in files", kRight},
                    {"files", kRight},
                    {"last run"},
                    {"mode"},
                    {"reason"},
                    {"behind"},
                    {"changes expire"},
+                   {"next"},
                    {"last error"}});
   for (const auto& table : result.tables) {
     if (table.failure) {
-      columns.Add({Printable(table.table.name), "?", "?", "?", "-", "-", "-", "-", "-",
+      columns.Add({Printable(table.table.name), "?", "?", "?", "-", "-", "-", "-", "-", "-",
                    "its state cannot be read"});
       continue;
     }
     auto name = fmt::format("{}.{}", table.table.database, Display(table.table));
-    columns.Add(
-        {Printable(name), Grouped(table.version), Grouped(table.loading_rows.value_or(table.rows)),
-         Grouped(table.files), When(table.last_run_us), table.last_mode,
-         table.loading_rows ? "loading" : table.last_reason, Behind(table, now_us),
-         Expiry(table, now_us), table.last_failure ? Shortened(table.last_failure->message) : "-"});
+    columns.Add({Printable(name), Grouped(table.version),
+                 Grouped(table.loading_rows.value_or(table.rows)), Grouped(table.files),
+                 When(table.last_run_us), table.last_mode.empty() ? "-" : table.last_mode,
+                 table.loading_rows          ? "loading"
+                 : table.last_reason.empty() ? "-"
+                                             : table.last_reason,
+                 Behind(table, now_us), Expiry(table, now_us),
+                 table.next_reason.empty() ? "?" : table.next_reason,
+                 table.last_failure ? Shortened(table.last_failure->message) : "-"});
   }
-  return (columns.is_empty() ? "" : columns.Text()) + Tables(result.tables.size()) + "\n";
+  auto text = (columns.is_empty() ? "" : columns.Text()) + Tables(result.tables.size()) + "\n";
+  if (result.others.empty()) return text;
+  constexpr std::size_t kNamesMax = 5;
+  std::string names;
+  for (std::size_t i = 0; i < std::min(result.others.size(), kNamesMax); ++i)
+    names += fmt::format("{}{}.{}", i == 0 ? "" : ", ", result.others[i].database,
+                         Display(result.others[i]));
+  if (result.others.size() > kNamesMax) names += ", …";
+  return text + fmt::format("{} more at the destination, not of this configuration: {}\n",
+                            Tables(result.others.size()), Printable(names));
 }
 
 }  // namespace tidemark::cli

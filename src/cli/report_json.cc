@@ -148,7 +148,7 @@ std::string CompactJson(const CompactResult& result) {
 }
 
 std::string StatusJson(const StatusResult& result, std::int64_t now_us) {
-  Json document = {{"tables", Json::array()}};
+  Json document = {{"tables", Json::array()}, {"others", Json::array()}};
   for (const auto& table : result.tables) {
     auto json = Named(table.table);
     json["version"] = table.version;
@@ -164,6 +164,8 @@ std::string StatusJson(const StatusResult& result, std::int64_t now_us) {
         table.expires_us ? Json((*table.expires_us - now_us) / 1'000'000) : Json(nullptr);
     json["lag_seconds"] =
         table.checked_us > 0 ? Json((now_us - table.checked_us) / 1'000'000) : Json(nullptr);
+    json["lag_versions"] = OrNull(table.lag_versions);
+    json["next_reason"] = table.next_reason.empty() ? Json(nullptr) : Json(table.next_reason);
     json["interval_seconds"] =
         table.interval_us ? Json(*table.interval_us / 1'000'000) : Json(nullptr);
     json["loading_rows"] = OrNull(table.loading_rows);
@@ -176,6 +178,8 @@ std::string StatusJson(const StatusResult& result, std::int64_t now_us) {
     json["error"] = ErrorJson(table.failure);
     document["tables"].push_back(std::move(json));
   }
+  for (const auto& other : result.others) document["others"].push_back(Named(other));
+  AddDatabases(result.databases, document);
   return Dump(document);
 }
 

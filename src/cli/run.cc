@@ -192,12 +192,18 @@ Result<Asked> AskedOfDestination(const Arguments& arguments) {
   PipelineOptions options;
   if (arguments.Has("--config")) {
     options = TRY(OptionsOfFile(arguments));
+    options.to = arguments.Text("--to").value_or(options.to);
     if (options.to.empty())
       return Fail(ErrorKind::kInvalid, *arguments.Text("--config") + ": the destination is missing",
                   "storage: {ingest_pipeline: DEST}");
   } else {
     TRY(arguments.ExpectOperands(1, 1));
     options.to = arguments.operands().front();
+    if (arguments.Has("--to"))
+      return Fail(
+          ErrorKind::kInvalid,
+          fmt::format("{}: \"{}\" and --to are both given", arguments.command().name, options.to),
+          "--to goes with --config");
   }
   return AskedOf(arguments, std::move(options));
 }

@@ -13,6 +13,7 @@ int RunStatus(const Arguments& arguments) {
   auto asked = AskedOfDestination(arguments);
   if (!asked) return EndWith(WrongWords(std::move(asked.error())), signals);
   asked->run.stop = signals.token();
+  asked->run.asks_sources = arguments.Has("--config");
   auto result = asked->pipeline.Status(asked->run);
   if (!result) return EndWith(result.error(), signals);
   PrintProblems(*result);

@@ -357,6 +357,7 @@ Status PartitionedFold::AddPending(const arrow::RecordBatch& changes) {
     for (std::int64_t i = 0; i < encoder.rows(); ++i) {
       record.key = hash_.Of(spelling_.Of(encoder.Key(i)));
       TRY(Append(sets_.pending, record));
+      TRY(AddExample(examples_.pending, encoder.Key(i)));
     }
   return {};
 }
@@ -386,15 +387,17 @@ Result<std::int64_t> PartitionedFold::Gone(const BatchSink& sink) {
 
 Status PartitionedFold::AddExample(std::vector<std::string>& examples,
                                    std::string_view key_bytes) const {
-  if (examples.size() < FoldExamples::kEachMax)
-    examples.push_back(TRY(KeyText(*schema_, key_order(), key_bytes)));
+  if (examples.size() == FoldExamples::kEachMax) return {};
+  auto text = TRY(KeyText(*schema_, key_order(), key_bytes));
+  // A key may have several changes.
+  if (std::ranges::find(examples, text) == examples.end()) examples.push_back(std::move(text));
   return {};
 }
 
 Result<FoldCounts> PartitionedFold::Differences(const DifferenceSinks& sinks) {
   TIDEMARK_CHECK(options_.compares_rows);
   TIDEMARK_CHECK(keeps_rows_ || (!sinks.inserted && !sinks.updated));
-  examples_ = {};
+  examples_ = {.pending = std::move(examples_.pending)};
   auto inserted = TRY(Output::Make(schema_, order_, sinks.inserted, shares_.output));
   auto updated = TRY(Output::Make(schema_, order_, sinks.updated, shares_.output));
   auto deleted = TRY(Output::Make(schema_, order_, sinks.deleted, shares_.output));
@@ -408,6 +411,7 @@ Result<FoldCounts> PartitionedFold::Differences(const DifferenceSinks& sinks) {
         return updated.Add(source.payload);
       },
       .extra = [&](std::string_view key) -> Status {
+        if (sinks.chooses_deleted && !sinks.chooses_deleted(key)) return {};
         TRY(AddExample(examples_.extra, key));
         return deleted.Add(key);
       },

@@ -51,7 +51,7 @@ struct FoldCounts {
 // A few keys of each kind as text, "id=42", for people. A table without a key has none.
 struct FoldExamples {
   static constexpr std::size_t kEachMax = 5;
-  std::vector<std::string> missing, extra, different;
+  std::vector<std::string> missing, extra, different, pending;
 };
 
 // What was landed of one table, read back and compared with rows that come from the source. Keys
@@ -89,6 +89,8 @@ class Fold {
   // counts.
   struct DifferenceSinks {
     BatchSink inserted, updated, deleted;
+    // Of the keys that `deleted` gets, by their bytes (row_bytes.h); null: all of them.
+    std::function<bool(std::string_view key_bytes)> chooses_deleted = {};
   };
   virtual Result<FoldCounts> Differences(const DifferenceSinks& sinks) = 0;
 

@@ -274,6 +274,7 @@ TEST(Fold, PendingKeysCountOnceAndAreNoDifference) {
   EXPECT_EQ(counts->different, 1);
   EXPECT_EQ(counts->missing + counts->extra, 0);
   EXPECT_EQ((*fold)->examples().different, std::vector<std::string>{"id=3"});
+  EXPECT_EQ((*fold)->examples().pending, (std::vector<std::string>{"id=1", "id=2", "id=9"}));
 }
 
 TEST(Fold, ExamplesNameAFewKeys) {

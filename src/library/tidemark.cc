@@ -4,6 +4,7 @@
 
 #include "library/opened.h"
 #include "library/results.h"
+#include "library/status.h"
 
 namespace tidemark {
 
@@ -88,15 +89,16 @@ std::expected<CompactResult, Failure> Pipeline::Compact(const RunOptions& run) c
   return ResultOf(*report);
 }
 
-std::expected<StatusResult, Failure> Pipeline::Status(const RunOptions& /*run*/) const {
-  const auto& setup = inside_->setup;
+std::expected<StatusResult, Failure> Pipeline::Status(const RunOptions& run) const {
+  auto setup = inside_->setup;
+  if (auto added = AddRun(run, nullptr, setup); !added) return Failed(std::move(added.error()));
   auto store = OpenDestination(setup, Access::kRead);
   if (!store) return Failed(std::move(store.error()), setup.to);
-  auto tables = ReadStatus(**store);
-  if (!tables) return Failed(std::move(tables.error()));
-  StatusResult result;
-  std::ranges::transform(*tables, std::back_inserter(result.tables), StandingOf);
-  return result;
+  auto status = StatusOf(**store, setup);
+  if (!status) return Failed(std::move(status.error()));
+  if (run.asks_sources)
+    if (auto asked = AskSources(setup, *status); !asked) return Failed(std::move(asked.error()));
+  return std::move(*status);
 }
 
 }  // namespace tidemark

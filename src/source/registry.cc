@@ -30,6 +30,12 @@ std::string_view SchemeOf(std::string_view text) {
 
 Status Snapshot::Expect(std::span<const Question>) { return {}; }
 
+Result<std::shared_ptr<arrow::RecordBatch>> Snapshot::FindKeys(const Table& table,
+                                                               const arrow::RecordBatch&) {
+  return Fail(ErrorKind::kUnsupported,
+              "table " + Display(table.name) + ": this source cannot look rows up by their keys");
+}
+
 std::vector<std::string> Snapshot::WarningsOf(const TableName&) { return {}; }
 
 Status Snapshot::CheckWhere(const Table& table) {

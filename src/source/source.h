@@ -84,6 +84,11 @@ class Snapshot {
   // A row for which `table.where` does not hold counts as gone.
   virtual Result<std::unique_ptr<BatchStream>> Changes(const Table& table,
                                                        std::int64_t version) = 0;
+  // The keys of those rows of the table, for which `table.where` holds, that have one of `keys`:
+  // the key's columns alone, in order of the key, as landed. `keys` has these columns by name.
+  // kUnsupported: this source cannot look keys up, or not of this table.
+  virtual Result<std::shared_ptr<arrow::RecordBatch>> FindKeys(const Table& table,
+                                                               const arrow::RecordBatch& keys);
   // What became of values and rows of the table that could not be given as they are, by policies
   // that this source names; as sentences for people, counted over all streams so far.
   virtual std::vector<std::string> WarningsOf(const TableName& name);

@@ -213,6 +213,16 @@ class ChosenSnapshot final : public Snapshot {
   std::vector<std::string> WarningsOf(const TableName& name) override {
     return source_->WarningsOf(name);
   }
+  Result<std::shared_ptr<arrow::RecordBatch>> FindKeys(const Table& table,
+                                                       const arrow::RecordBatch& keys) override {
+    auto choice = ChoiceOf(table.name);
+    for (const auto& column : table.columns)
+      if (choice.IsHashed(column) && std::ranges::find(table.key, column.name) != table.key.end())
+        return Fail(ErrorKind::kUnsupported,
+                    "table " + Display(table.name) +
+                        ": rows cannot be looked up by their keys, which are hashed");
+    return source_->FindKeys(ToSource(table), keys);
+  }
   Result<Table> Refit(const Table& table) override {
     auto fitted = TRY(source_->Refit(ToSource(table)));
     ChoiceOf(table.name).Hash(fitted);

@@ -164,8 +164,8 @@ struct VerifyTable {
   bool is_equal() const { return !error && missing == 0 && extra == 0 && different == 0; }
 };
 struct VerifyReport {
-  // Set: only a part of the source's rows was looked at, and nothing was asked of rows that are
-  // landed and gone from the source.
+  // Set: only a part of the source's rows was compared, and as large a part of the other landed
+  // keys was looked up in the source.
   std::optional<SampleOptions> sample;
   std::vector<VerifyTable> tables;
   std::vector<DatabaseOutcome> databases;  // as SyncReport's

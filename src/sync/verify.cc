@@ -1,10 +1,9 @@
 #include <algorithm>
-#include <cmath>
-#include <utility>
 
 #include "fold/fold.h"
 #include "sync/run_context.h"
 #include "sync/sync_table.h"
+#include "sync/verify_sample.h"
 
 namespace tidemark {
 namespace {
@@ -45,25 +44,26 @@ Status AddPending(const RunContext& context, const SurveyedTable& table, const T
   return {};
 }
 
-// Ranges of the key, small enough that several of them make the sample.
-Result<std::vector<Slice>> SampleSlices(const RunContext& context, const Table& table,
-                                        std::int64_t estimated_rows) {
-  constexpr std::int64_t kSlicesASample = 20;
-  const auto& sample = context.options.sample;
-  auto wanted_rows =
-      sample.rows > 0
-          ? sample.rows
-          : static_cast<std::int64_t>(sample.share * static_cast<double>(estimated_rows));
-  auto slice_rows = std::max<std::int64_t>(1, wanted_rows / kSlicesASample);
-  auto slices = TRY(context.snapshot.Split(table, slice_rows));
-  if (estimated_rows <= wanted_rows) return slices;
-  auto share = static_cast<double>(wanted_rows) / static_cast<double>(estimated_rows);
-  auto count = static_cast<std::size_t>(std::ceil(share * static_cast<double>(slices.size())));
-  SeededRandom random(sample.seed);
-  for (std::size_t i = 0; i < std::min(count, slices.size()); ++i)
-    std::swap(slices[i], slices[i + random.Next() % (slices.size() - i)]);
-  slices.resize(std::clamp<std::size_t>(count, 1, slices.size()));
-  return slices;
+void AddExamples(std::string_view kind, const std::vector<std::string>& keys, VerifyTable& result) {
+  for (const auto& key : keys) result.examples.push_back(std::string(kind) + ": " + key);
+}
+
+// Folds and compares all rows, or, of a sample, the rows of some ranges.
+Result<FoldCounts> FoldBoth(const RunContext& context, const Table& rows_as, Fold& fold) {
+  TRY(FoldSlices(context, rows_as, TRY(SplitTable(context, rows_as)), fold));
+  return fold.Differences({});
+}
+Result<FoldCounts> FoldSample(const RunContext& context, const Table& rows_as, Fold& fold,
+                              std::int64_t estimated_rows, GoneSample& gone) {
+  TRY(FoldSlices(context, rows_as, TRY(SampleSlices(context, rows_as, estimated_rows)), fold));
+  // Landed rows outside of the ranges are no difference as yet.
+  auto counts = TRY(fold.Differences(
+      {.inserted = {},
+       .updated = {},
+       .deleted = [&](std::shared_ptr<arrow::RecordBatch> keys) { return gone.LookUp(*keys); },
+       .chooses_deleted = [&](std::string_view key) { return gone.Chooses(key); }}));
+  counts.extra = gone.gone();
+  return counts;
 }
 
 Status Compare(const RunContext& context, const SurveyedTable& table, VerifyTable& result) {
@@ -78,22 +78,22 @@ Status Compare(const RunContext& context, const SurveyedTable& table, VerifyTabl
                               .stop = context.options.stop}));
   TRY(AddPending(context, table, rows_as, *fold));
   bool is_sample = context.options.sample.is_asked();
-  auto slices = is_sample ? TRY(SampleSlices(context, rows_as, result.estimated_rows))
-                          : TRY(SplitTable(context, rows_as));
-  TRY(FoldSlices(context, rows_as, slices, *fold));
-  auto counts = TRY(fold->Differences({}));
+  GoneSample gone(context, rows_as, result.estimated_rows);
+  auto counts = TRY(is_sample ? FoldSample(context, rows_as, *fold, result.estimated_rows, gone)
+                              : FoldBoth(context, rows_as, *fold));
   result.rows_source = counts.rows_source;
   result.rows_landed = counts.rows_landed;
   result.missing = counts.missing;
-  // Landed rows outside of the sample were not looked for.
-  result.extra = is_sample ? 0 : counts.extra;
+  result.extra = counts.extra;
   result.different = counts.different;
-  result.pending = fold->pending_keys();
-  for (const auto& [kind, keys] : {std::pair("missing", &fold->examples().missing),
-                                   std::pair("extra", &fold->examples().extra),
-                                   std::pair("different", &fold->examples().different)})
-    if (!is_sample || keys != &fold->examples().extra)
-      for (const auto& key : *keys) result.examples.push_back(std::string(kind) + ": " + key);
+  result.pending = counts.pending;
+  const auto& examples = fold->examples();
+  AddExamples("missing", examples.missing, result);
+  AddExamples("extra", is_sample ? gone.examples() : examples.extra, result);
+  AddExamples("different", examples.different, result);
+  AddExamples("pending", examples.pending, result);
+  if (is_sample && !gone.unknown_because().empty())
+    result.warnings.push_back("deletes that were missed are not found: " + gone.unknown_because());
   if (!landed.missing.empty())
     return Fail(ErrorKind::kCorrupt,
                 std::to_string(landed.missing.size()) + " of its landed files are gone",

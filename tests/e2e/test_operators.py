@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import time
 
+import pytest
 from conftest import TIDEMARK, run
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -138,6 +139,47 @@ def test_status_tells_an_unfinished_load(place):
     assert status(place)["t"]["loading_rows"] is None
 
 
+def test_status_of_a_configuration_asks_its_databases(shop):
+    """Its tables alone, with the versions that are not landed; the others at the destination by name."""
+    shop.sql("CREATE TABLE later(id INTEGER PRIMARY KEY)")
+    shop.track()
+    shop.sync("--exclude", "later")
+    config = shop.folder / "p.yaml"
+    config.write_text(f"connection: {{path: {shop.path}}}\nstorage: {{ingest_pipeline: {shop.dest}}}\n"
+                      "databases: {shop: {schemas: {main: {tables: [T, later]}}}}\n")
+    shop.sql("INSERT INTO t VALUES(1000, 'new', 1)")
+    done = run("status", "-c", config, "--json")
+    assert (done.code, done.err) == (0, "")
+    document = json.loads(done.out)
+    tables = {table["table"]: table for table in document["tables"]}
+    assert tables.keys() == {"t", "later"}
+    assert (tables["t"]["lag_versions"], tables["t"]["next_reason"]) == (1, "changes")
+    assert tables["later"]["next_reason"] == "first_load" and tables["later"]["lag_versions"] is None
+    assert document["others"] == [{"database": "shop", "schema": "main", "table": "log"}]
+    text = run("status", "-c", config).out
+    assert "1 version, at most" in text and "1 table more at the destination" in text and "shop.main.log" in text
+    shop.sync()
+    table = json.loads(run("status", "-c", config, "--json").out)["tables"]
+    assert [(t["table"], t["lag_versions"]) for t in table if t["table"] == "t"] == [("t", 0)]
+    assert "in step" in run("status", "-c", config).out
+    # The destination alone cannot know.
+    assert status(shop)["t"]["lag_versions"] is None and status(shop)["t"]["next_reason"] is None
+
+
+def test_status_of_a_database_that_cannot_be_asked(shop):
+    shop.sync()
+    config = shop.folder / "p.yaml"
+    config.write_text(f"connection: {{path: {shop.path}}}\nstorage: {{ingest_pipeline: {shop.folder / 'away'}}}\n"
+                      "databases: {shop: {schemas: {main: {tables: '*'}}}}\n")
+    shop.path.rename(shop.folder / "moved.db")
+    done = run("status", "-c", config, "--to", shop.dest, "--json")
+    document = json.loads(done.out)
+    assert done.code == 0 and "database shop: its source could not be asked" in done.err
+    assert [(d["database"], d["error"]["kind"]) for d in document["databases"]] == [("shop", "not_found")]
+    assert {t["table"]: (t["rows"], t["lag_versions"]) for t in document["tables"]} == {"t": (100, None), "log": (3, None)}
+    assert run("status", shop.dest, "--to", shop.dest).code == 2
+
+
 def test_status_warns_when_runs_are_too_rare(shop):
     """Changes that are kept for an hour need a run every twenty minutes."""
     shop.track()
@@ -235,6 +277,60 @@ def test_a_sample_finds_what_is_different_and_missing(place):
     table = place.verify("--sample", "20%", code=1).tables()["t"]
     assert table["different"] + table["missing"] > 1000 and table["extra"] == 0
     assert any(example.startswith(("different", "missing")) for example in table["examples"])
+
+
+def test_a_sample_finds_rows_that_are_landed_and_gone(place):
+    many(place)
+    place.sql("DELETE FROM t WHERE id % 2 = 0")
+    done = place.verify("--sample", "10%", code=1)
+    table = done.tables()["t"]
+    assert table["extra"] > 100 and table["different"] == table["missing"] == 0
+    named = [example.removeprefix("extra: id=") for example in table["examples"]]
+    assert len(named) == 5 and all(int(key) % 2 == 0 for key in named)
+    again = place.verify("--sample", "10%", "--seed", done.json()["sample"]["seed"], code=1).tables()["t"]
+    assert again["extra"] == table["extra"]
+
+
+@pytest.mark.parametrize("table, keys", [
+    ("t(k TEXT COLLATE NOCASE PRIMARY KEY)", ["'a'", "'b'", "''"]),
+    ("t(k BLOB PRIMARY KEY)", ["x''", "x'00'", "x'ff00'"]),
+    ("t(k REAL PRIMARY KEY)", ["1", "2.5", "-1e300"]),
+    ("t(k NUMERIC PRIMARY KEY)", ["1", "2", "3"]),
+    ("t(k INT, l TEXT, PRIMARY KEY(l, k)) WITHOUT ROWID", ["1, 'x'", "1, 'y'", "2, 'x'"]),
+    ("t(k BOOLEAN PRIMARY KEY)", ["0", "1"]),
+    ("t(k DATE PRIMARY KEY)", ["'2026-01-01'", "'2026-01-02'", "'2026-02-01'"]),
+], ids=["text", "blob", "real", "numeric", "two", "boolean", "date"])
+def test_landed_keys_of_every_type_are_looked_up(place, table, keys):
+    """All of them where the sample is the whole: what is there is found there, what is gone is gone."""
+    place.sql(f"CREATE TABLE {table}", *(f"INSERT INTO t VALUES ({key})" for key in keys))
+    place.sync()
+    assert place.verify("--sample", "1").tables()["t"]["extra"] == 0
+    first = " AND ".join(f"{name} = {value}" for name, value in zip("kl", keys[0].split(", ")))
+    place.sql(f"DELETE FROM t WHERE {first}")
+    found = place.verify("--sample", "100%", code=1)
+    table = found.tables()["t"]
+    assert (table["extra"], table["missing"], table["different"]) == (1, 0, 0), found
+    assert table["warnings"] == [] and table["examples"][0].startswith("extra: ")
+
+
+def test_keys_that_cannot_be_looked_up_are_a_warning(place):
+    place.sql("CREATE TABLE t(k DATETIME PRIMARY KEY)", "INSERT INTO t VALUES ('2026-01-01 10:00:00')",
+              "CREATE TABLE u(v)", "INSERT INTO u VALUES (1)")
+    place.sync()
+    tables = place.verify("--sample", "100%").tables()
+    assert ["k is a timestamp" in warning for warning in tables["t"]["warnings"]] == [True]
+    assert ["it has no key" in warning for warning in tables["u"]["warnings"]] == [True]
+
+
+def test_verify_names_the_keys_of_each_kind(shop):
+    """Also those that wait for the next sync, which are no difference."""
+    shop.track()
+    shop.sync()
+    shop.sql("UPDATE t SET name = 'x' WHERE id = 3", "DELETE FROM t WHERE id = 5", "INSERT INTO t VALUES(1000, 'n', 1)")
+    table = shop.verify().tables()["t"]
+    assert (table["status"], table["pending"]) == ("equal", 3)
+    assert sorted(table["examples"]) == ["pending: id=1000", "pending: id=3", "pending: id=5"]
+    assert "pending: id=5" in run("verify", shop.path, "--to", shop.dest).out
 
 
 def test_a_sample_of_nonsense_is_refused(shop):

@@ -71,8 +71,12 @@ def compact(to: Path | None = None, *, config: Path | None = None, tables: str |
 
 
 def status(to: Path | None = None, *, config: Path | None = None, arguments: Sequence[str] = ()) -> list[StatusTable]:
-    """What a destination knows of each table: version, rows, last run, how long until changes expire."""
-    words = ["status", *([os.fspath(to)] if to is not None else ["-c", _config_word(config)]), *arguments]
+    """What a destination knows of each table: version, rows, last run, how long until changes expire.
+
+    :param config: only its tables, and what their databases say by now: ``lag_versions`` and ``next_reason``. ``to``
+        beside it stands for its destination.
+    """
+    words = ["status", *_destination_words(to, config), *arguments]
     return [StatusTable.of(table) for table in run(words)["tables"]]
 
 
@@ -118,6 +122,12 @@ def _globs(tables: str | Iterable[str], exclude: str | Iterable[str]) -> list[st
         for glob in [globs] if isinstance(globs, str) else globs:
             words += [option, glob]
     return words
+
+
+def _destination_words(to: Path | None, config: Path | None) -> list[str]:
+    if config is None and to is not None:
+        return [os.fspath(to)]
+    return ["-c", _config_word(config), *(["--to", os.fspath(to)] if to is not None else [])]
 
 
 def _config_word(config: Path | None) -> str:

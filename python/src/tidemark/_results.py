@@ -13,8 +13,8 @@ from ._error import TidemarkError
 from ._names import path_parts
 
 
-def _error_of(document: Mapping[str, Any]) -> TidemarkError | None:
-    error = document.get("error")
+def _error_of(document: Mapping[str, Any], member: str = "error") -> TidemarkError | None:
+    error = document.get(member)
     return TidemarkError(error["kind"], error["message"], error.get("hint")) if error else None
 
 
@@ -49,6 +49,11 @@ class SyncedTable(dict[str, Any]):
         self.files: tuple[str, ...] = tuple(document["files"])
         """Paths under the destination."""
         self.duration_seconds: float = document["duration_seconds"]
+        self.attempts: int = document["attempts"]
+        self.waited_seconds: float = document["waited_seconds"]
+        """Between the attempts."""
+        self.resumed_rows: int = document["resumed_rows"]
+        """Of ``rows``: read by an earlier run, whose load this one ended."""
         self.error: TidemarkError | None = _error_of(document)
         self.warnings: tuple[str, ...] = tuple(document["warnings"])
         super().__init__(self._as_azsql_ct(to, settings or {}))
@@ -214,13 +219,15 @@ class CompactedTable:
     """Whether there was anything to do."""
     rows: int
     files: tuple[str, ...]
+    pruned_files: int
     error: TidemarkError | None
     document: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> CompactedTable:
         return cls(document["database"], document["schema"], document["table"], document["status"],
-                   document["compacted"], document["rows"], tuple(document["files"]), _error_of(document), document)
+                   document["compacted"], document["rows"], tuple(document["files"]), document["pruned_files"],
+                   _error_of(document), document)
 
 
 @dataclass(frozen=True)
@@ -232,6 +239,7 @@ class StatusTable:
     name: str
     version: int
     rows: int
+    """In its files: each change is a row of its own."""
     files: int
     last_run: Mapping[str, Any]
     """``run_id``, ``mode``, ``reason`` and ``finished_at`` of the last run that landed something."""
@@ -239,14 +247,25 @@ class StatusTable:
     """Until when it was known to be in step."""
     expires_in_seconds: int | None
     """How long until the source forgets changes that were not landed; None: it never does, or nobody knows."""
+    lag_seconds: int | None
+    """How long ago it was known to be in step; None: never landed."""
+    lag_versions: int | None
+    """Versions that are not landed; None: the source was not asked, or they cannot be compared."""
+    next_reason: str | None
+    """What a sync would do now, as :attr:`PlannedTable.reason`; None: the source was not asked."""
+    warnings: tuple[str, ...]
+    last_error: TidemarkError | None
+    """Of its last run, had that one failed."""
     error: TidemarkError | None
+    """Its record cannot be read."""
     document: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> StatusTable:
         return cls(document["database"], document["schema"], document["table"], document["version"], document["rows"],
                    document["files"], document["last_run"], document["checked_at"], document["expires_in_seconds"],
-                   _error_of(document), document)
+                   document["lag_seconds"], document["lag_versions"], document["next_reason"],
+                   tuple(document["warnings"]), _error_of(document, "last_error"), _error_of(document), document)
 
 
 @dataclass(frozen=True)

@@ -112,8 +112,8 @@ class ChangeTracker:
         return Verification(self._run("verify", [], progress))
 
     def status(self) -> list[StatusTable]:
-        """What the destination knows of each table."""
-        if self._to is not None:
+        """What the destination knows of each table, and how far it is behind its source."""
+        if self._to is not None and not _config.tables_of(self._settings):
             return [StatusTable.of(table) for table in run(["status", self._to])["tables"]]
         return [StatusTable.of(table) for table in self._run("status", [], None)["tables"]]
 
@@ -150,8 +150,8 @@ class ChangeTracker:
         if not _config.tables_of(self._settings):
             raise TidemarkError("invalid", "no tables are configured",
                                 "set .tables, or databases: in the configuration")
+        words = [*(["--to", self._to] if self._to else []), *words]
         if command != "status":
-            words = [*(["--to", self._to] if self._to else []), *words]
             words = [*(["--workers", str(self.max_workers)] if self.max_workers else []), *words]
         if self._path is not None and not self._is_changed:
             return run([command, "-c", self._path, *words], progress=progress)

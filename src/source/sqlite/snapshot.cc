@@ -11,6 +11,7 @@
 #include "source/sqlite/condition.h"
 #include "source/sqlite/current_cut.h"
 #include "source/sqlite/describe.h"
+#include "source/sqlite/find_keys.h"
 #include "source/sqlite/refit.h"
 #include "source/sqlite/slice_stream.h"
 #include "source/sqlite/slices.h"
@@ -48,6 +49,8 @@ class SqliteSnapshot final : public Snapshot {
   Result<std::vector<Slice>> Split(const Table& table, std::int64_t target_rows) override;
   Result<std::unique_ptr<BatchStream>> Read(const Table& table, const Slice& slice) override;
   Result<std::unique_ptr<BatchStream>> Changes(const Table& table, std::int64_t version) override;
+  Result<std::shared_ptr<arrow::RecordBatch>> FindKeys(const Table& table,
+                                                       const arrow::RecordBatch& keys) override;
   Result<Table> Refit(const Table& table) override;
 
  private:
@@ -235,6 +238,14 @@ Result<std::unique_ptr<BatchStream>> SqliteSnapshot::Changes(const Table& table,
   return OpenMovableChanges(
       cut_, {.catalog = *catalog, .table = table, .tracked = *tracked, .since_version = version},
       {.rows = options_.batch_rows, .bytes = options_.batch_bytes}, options_.stop);
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> SqliteSnapshot::FindKeys(
+    const Table& table, const arrow::RecordBatch& keys) {
+  const auto* catalog = TRY(Find(table.name));
+  return cut_.WithControl([&](Cut& cut) {
+    return sqlite::FindKeys(cut.control(), *catalog, table, keys, options_.stop);
+  });
 }
 
 Result<Table> SqliteSnapshot::Refit(const Table& table) {
