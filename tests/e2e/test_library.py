@@ -38,6 +38,11 @@ def test_an_installed_library_is_found_and_does_the_whole_job(shop, tmp_path):
         "refused 1: configuration no such file.yaml: no such file",
     ]
     shop.assert_equal()
+    # What the documentation shows, where it says that it works.
+    shop.path.rename(tmp_path / "shop.db")
+    done = subprocess.run([consumer / "page"], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr, sorted(done.stdout.split())) == (0, "", ["log", "t"])
+    assert (tmp_path / "landing" / "output.yaml").is_file()
 
 
 def sanitizers(build):

@@ -40,6 +40,14 @@ def test_plan_verify_and_status(shop):
     tidemark.sync("shop.db", to="landing")
     assert tidemark.verify("shop.db", to="landing")
     assert {t.name: t.rows for t in tidemark.status("landing")} == {"customers": 2, "odd log": 1, "orders": 3}
+    assert {t.lag_versions for t in tidemark.status("landing")} == {None}
+    (shop / "p.yaml").write_text("connection: {path: shop.db}\nstorage: {ingest_pipeline: landing}\n"
+                                 "databases: {shop: {schemas: {main: {tables: [customers]}}}}\n")
+    found = tidemark.status(config="p.yaml")
+    assert found.others == ("shop.main.odd log", "shop.main.orders")
+    asked, = found
+    assert (asked.name, asked.next_reason, asked.warnings, asked.last_error) == ("customers", "no_tracking", (), None)
+    assert asked.lag_seconds is not None and asked.lag_seconds >= 0
     for file in (shop / "landing" / "data" / "shop" / "main" / "orders").rglob("*.parquet"):
         file.unlink()
     found = tidemark.verify("shop.db", to="landing", tables=["orders", "customers"])

@@ -9,7 +9,7 @@ from typing import Any
 from ._config import destination_of, load, settings_of
 from ._error import TidemarkError
 from ._program import OnProgress, run
-from ._results import CompactedTable, Plan, StatusTable, Sync, SyncedTable, TrackedTable, Verification
+from ._results import CompactedTable, Plan, Status, Sync, SyncedTable, TrackedTable, Verification
 
 Path = str | os.PathLike[str]
 
@@ -70,14 +70,15 @@ def compact(to: Path | None = None, *, config: Path | None = None, tables: str |
     return [CompactedTable.of(table) for table in run(words)["tables"]]
 
 
-def status(to: Path | None = None, *, config: Path | None = None, arguments: Sequence[str] = ()) -> list[StatusTable]:
+def status(to: Path | None = None, *, config: Path | None = None, password: str | None = None,
+           arguments: Sequence[str] = ()) -> Status:
     """What a destination knows of each table: version, rows, last run, how long until changes expire.
 
     :param config: only its tables, and what their databases say by now: ``lag_versions`` and ``next_reason``. ``to``
         beside it stands for its destination.
     """
     words = ["status", *_destination_words(to, config), *arguments]
-    return [StatusTable.of(table) for table in run(words)["tables"]]
+    return Status(run(words, environment=_secrets(password)))
 
 
 def track(action: str, file: Path, *tables: str, retention: str | None = None) -> list[TrackedTable]:

@@ -181,6 +181,7 @@ class VerifiedTable:
     different: int
     pending: int
     examples: tuple[str, ...]
+    """A few keys of each kind: "missing: id=42"."""
     error: TidemarkError | None
     warnings: tuple[str, ...]
     document: Mapping[str, Any] = field(repr=False, compare=False)
@@ -201,6 +202,8 @@ class Verification(list[VerifiedTable]):
         self.document = dict(document)
         self.failed: int = document["failed"]
         """How many tables differ or could not be compared."""
+        self.sample: Mapping[str, Any] | None = document["sample"]
+        """``seed`` and ``rows`` or ``share`` of a look at a part of each table; None: all of it was compared."""
 
     def __bool__(self) -> bool:
         return self.failed == 0
@@ -266,6 +269,17 @@ class StatusTable:
                    document["files"], document["last_run"], document["checked_at"], document["expires_in_seconds"],
                    document["lag_seconds"], document["lag_versions"], document["next_reason"],
                    tuple(document["warnings"]), _error_of(document, "last_error"), _error_of(document), document)
+
+
+class Status(list[StatusTable]):
+    """What :func:`tidemark.status` found."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        super().__init__(map(StatusTable.of, document["tables"]))
+        self.document = dict(document)
+        self.others: tuple[str, ...] = tuple(".".join(other[part] for part in ("database", "schema", "table"))
+                                             for other in document["others"])
+        """Tables at the destination that the configuration does not choose: "database.schema.table"."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from . import _config
 from ._commands import synced
 from ._error import TidemarkError
 from ._program import OnProgress, run
-from ._results import Plan, StatusTable, Sync, Verification
+from ._results import Plan, Status, Sync, Verification
 
 Path = str | os.PathLike[str]
 
@@ -111,11 +111,11 @@ class ChangeTracker:
         """Compares what was landed with the source, row by row."""
         return Verification(self._run("verify", [], progress))
 
-    def status(self) -> list[StatusTable]:
+    def status(self) -> Status:
         """What the destination knows of each table, and how far it is behind its source."""
         if self._to is not None and not _config.tables_of(self._settings):
-            return [StatusTable.of(table) for table in run(["status", self._to])["tables"]]
-        return [StatusTable.of(table) for table in self._run("status", [], None)["tables"]]
+            return Status(run(["status", self._to]))
+        return Status(self._run("status", [], None))
 
     def test_connectivity(self) -> bool:
         """Whether the source can be reached and lets us in."""
