@@ -30,14 +30,23 @@ VECTORS_A_CALL = 512
 MIXED = ("int", "bigint", "decimal(18,4)", "float", "datetime2(7)", "nvarchar(50)", "varchar(20)", "bit",
          "uniqueidentifier", "date")
 # A set: its types, how many rows, and which share of its values is NULL.
+MANY_SCRIPTS = "nvarchar(50), a script a letter"
 SETS: dict[str, tuple[tuple[str, ...], int, float]] = {
     "mixed": (MIXED, 300_000, 0.0),
     "mixed, half NULL": (MIXED, 300_000, 0.5),
     **{name: ((name,) * 4, 500_000, 0.0) for name in (
         "int", "bigint", "float", "decimal(18,4)", "decimal(38,10)", "money", "bit", "date", "datetime", "datetime2(7)",
         "datetimeoffset(7)", "time(7)", "uniqueidentifier", "varchar(20)", "nvarchar(50)", "varbinary(50)")},
+    MANY_SCRIPTS: (("nvarchar(50)",) * 4, 500_000, 0.0),
     "nvarchar(max)": (("int", "nvarchar(max)"), 20_000, 0.0),
 }
+
+
+def value(chance: random.Random, type_: SqlType, is_ascii: bool) -> object:
+    made = random_value(chance, type_)
+    # Names and codes, as most text of most databases is.
+    return "".join(c if c.isascii() else chance.choice("etaoin shrdlu") for c in made) \
+        if is_ascii and isinstance(made, str) else made
 
 
 def encoded(name: str) -> tuple[bytes, bytes, int]:
@@ -47,7 +56,8 @@ def encoded(name: str) -> tuple[bytes, bytes, int]:
     columns = [Column("id", SqlType("int"), nullable=False)]
     columns += [Column(f"c{place}", SqlType.parse(declared)) for place, declared in enumerate(types)]
     encoder = tokens.RowEncoder(columns, Abilities())
-    block = b"".join(encoder.row((number, *(None if chance.random() < share else random_value(chance, column.type)
+    is_ascii = name != MANY_SCRIPTS
+    block = b"".join(encoder.row((number, *(None if chance.random() < share else value(chance, column.type, is_ascii)
                                             for column in columns[1:])))
                      for number in range(BLOCK_ROWS))
     return tokens.column_metadata(columns, Abilities()), block, rows // BLOCK_ROWS

@@ -3,14 +3,18 @@
 All of them in ./dev soak and by ./dev test tds_clients; otherwise those that need nothing beyond Debian, PyPI and npm.
 """
 
+import json
 import os
+import subprocess
 import sys
+from decimal import Decimal
 
 import pytest
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "support" / "tds_clients"))
 import matrix  # noqa: E402
+import python_clients  # noqa: E402
 from compare import REFUSED, WRONG  # noqa: E402
 from tds_server.samples import SampleEngine, all_samples  # noqa: E402
 from tds_server.server import Server, Settings  # noqa: E402
@@ -56,3 +60,25 @@ def test_a_value_that_is_read_wrongly_is_found():
     assert matrix.judge(sample, {"values": shown}).grade in ("double", WRONG)
     assert matrix.judge(engine.samples["bigint"], {"values": ["-9223372036854775807", *["0"] * 5]}).grade == WRONG
     assert matrix.judge(engine.samples["nchar"], {"values": []}).grade == WRONG
+
+
+@pytest.mark.parametrize("driver", ["pytds", "mssql_python"])
+def test_parameters_arrive_as_they_were_sent(driver):
+    # The clients encode them, the server reads them and sends them back by the types they came with.
+    try:
+        python = matrix.python_environment()
+    except matrix.Missing as missing:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(missing))
+    with Server(SampleEngine(), Settings()) as server:
+        done = subprocess.run([python, matrix.HERE / "python_clients.py", driver, server.host, str(server.port), "plain", "-"],
+                              input="echo\n", capture_output=True, text=True, encoding="utf-8", timeout=120)
+        assert server.problems == []
+    answer = json.loads(done.stdout)
+    assert "error" not in answer, answer
+    # pytds writes NULL into the statement.
+    sent = [python_clients.text(value) for value in python_clients.ECHO if driver != "pytds" or value is not None]
+    shown = answer["values"]
+    assert Decimal(shown[5]) == Decimal(sent[5]) and float(shown[6]) == float(sent[6])
+    assert [*shown[:5], *shown[7:]] == [*sent[:5], *sent[7:]]

@@ -1,6 +1,7 @@
 """Reads samples with a Python driver: python_clients.py pytds|pymssql|mssql_python HOST PORT plain|tls|strict CERTIFICATE
 
-Standard input has a sample's name on each line; standard output gets a line of JSON for each.
+Standard input has a sample's name on each line; standard output gets a line of JSON for each. The name "echo" sends
+ECHO as parameters and shows what comes back.
 """
 
 from __future__ import annotations
@@ -27,6 +28,21 @@ def connect(driver: str, host: str, port: int, mode: str, certificate: str) -> A
     words = {"plain": "Encrypt=no", "tls": "Encrypt=yes;TrustServerCertificate=yes",
              "strict": f"Encrypt=strict;ServerCertificate={certificate};HostNameInCertificate=localhost"}[mode]
     return mssql_python.connect(f"Server={host},{port};Database=db1;UID=sa;PWD=secret;{words}", autocommit=True)
+
+
+ECHO: list[Any] = [
+    7, -(2**40), "日本 😀 it's", "", b"\x00\xff", decimal.Decimal("-1234567890.0123456789"), 0.1, True,
+    datetime.datetime(2024, 2, 29, 23, 59, 59, 123456), datetime.date(1753, 1, 1),
+    uuid.UUID("6f9619ff-8b86-d011-b42d-00c04fc964ff"), "x" * 9000, None,
+]
+
+
+def sent(driver: str, value: Any) -> Any:
+    """pytds takes plain bytes for text."""
+    if driver == "pytds" and isinstance(value, bytes):
+        import pytds
+        return pytds.Binary(value)
+    return value
 
 
 def text(value: Any) -> str | None:
@@ -57,8 +73,13 @@ def main() -> None:
         name = line.strip()
         answer: dict[str, Any] = {"sample": name}
         try:
-            cursor.execute(f"SELECT id, v FROM sample.{name}")
-            answer["values"] = [text(row[1]) for row in cursor.fetchall()]
+            if name == "echo":
+                marks = {"mssql_python": "?", "pytds": "%s"}[driver]
+                cursor.execute(f"SELECT {', '.join([marks] * len(ECHO))}", tuple(sent(driver, value) for value in ECHO))
+                answer["values"] = [text(value) for value in cursor.fetchall()[0]]
+            else:
+                cursor.execute(f"SELECT id, v FROM sample.{name}")
+                answer["values"] = [text(row[1]) for row in cursor.fetchall()]
         except Exception as error:  # whatever the driver throws is what the table shows
             answer["error"] = f"{type(error).__name__}: {error}"[:300]
             connection = connect(driver, host, int(port), mode, certificate)

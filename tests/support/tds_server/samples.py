@@ -147,7 +147,7 @@ def _binaries() -> list[Sample]:
         Sample("hierarchyid", T("hierarchyid"), (b"", b"\x58", b"\x5a\xde")),
         Sample("geometry", T("geometry"), (struct.pack("<IBB2d", 0, 1, 0x0C, 3.0, 40.0),)),
         Sample("geography", T("geography"), (point,)),
-        Sample("vector", T("vector(3)"), ((0.0, 1.5, -2.25), (struct.unpack("<f", b"\x7f\x7f\x7f\x3f")[0], 1e-45, 3.4028234663852886e38))),
+        Sample("vector", T("vector(3)"), ((0.0, 1.5, -2.25), struct.unpack("<3f", b"\x7f\x7f\x7f\x3f\1\0\0\0\xff\xff\x7f\x7f"))),
     ]
 
 
