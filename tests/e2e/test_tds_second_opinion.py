@@ -44,6 +44,21 @@ def test_tables_by_chance_are_read_cell_for_cell(client):
     assert len(outcomes) == TABLES and len(tables[0].cells()) > 5000
 
 
+def test_half_a_surrogate_pair_is_replaced_and_nothing_else():
+    halves = ("a\ud800b", "\udc00", "\ud83d", "\ud800\ud800😀\udc00")
+    lone = [Sample(name, SqlType.parse(declared), halves) for name, declared in (
+        ("lone_short", "nvarchar(20)"), ("lone_large", "nvarchar(max)"), ("lone_fixed", "nchar(5)"), ("lone_old", "ntext"))]
+    with Server(SampleEngine(*lone), Settings()) as server:
+        command = prepared(matrix.COLUMNS).prepare()
+        done = subprocess.run([command[0], matrix.our_address(server, "plain"), command[1]], capture_output=True, text=True,
+                              input="".join(f"{sample.name}\n" for sample in lone), encoding="utf-8", timeout=120)
+    shown = ["a\ufffdb", "\ufffd", "\ufffd", "\ufffd\ufffd😀\ufffd", None]
+    # What is stored of char(n) has its blanks, counted in halves.
+    fixed = ["a\ufffdb  ", "\ufffd    ", "\ufffd    ", "\ufffd\ufffd😀\ufffd", None]
+    read = [json.loads(line)["values"] for line in done.stdout.splitlines()]
+    assert read == [shown, shown, fixed, shown]
+
+
 @pytest.mark.parametrize("packet_bytes", [512, 1460, 4096, 32767])
 def test_a_row_may_break_anywhere(packet_bytes):
     table = random_table(SEED * 1000 + packet_bytes, rows=40)

@@ -35,9 +35,9 @@ class Client:
     def read(self):
         return self.channel.read().body
 
-    def login(self, user="sa", features=b"", token=None):
+    def login(self, user="sa", features=b"", is_odbc=True):
         self.ask(wire.PRELOGIN, logins.write_prelogin([(0, bytes(6)), (1, b"\x02"), (6, b"\x01")]))
-        return self.ask(wire.LOGIN7, login7(user, features))
+        return self.ask(wire.LOGIN7, login7(user, features, is_odbc))
 
     def is_cut(self):
         with contextlib.suppress(wire.Closed):
@@ -46,7 +46,7 @@ class Client:
         return True
 
 
-def login7(user="sa", features=b"", read_only=False):
+def login7(user="sa", features=b"", is_odbc=True):
     texts = [("host", 0), (user, 1), ("", 2), ("test", 3), ("localhost", 4), None, ("raw", 6), ("", 7), ("db1", 8)]
     body, head = b"", b""
     start = 94
@@ -62,7 +62,7 @@ def login7(user="sa", features=b"", read_only=False):
     if features:
         body = body[:pointer] + struct.pack("<I", start + len(body)) + body[pointer + 4:] + features + b"\xff"
     fixed = struct.pack("<6I", start + len(body), logins.TDS_7_4, 4096, 0, 0, 0)
-    fixed += bytes([0xE0, 3, 0x20 if read_only else 0, 0x10 if features else 0]) + bytes(8) + head + bytes(22)
+    fixed += bytes([0xE0, 3 if is_odbc else 1, 0, 0x10 if features else 0]) + bytes(8) + head + bytes(22)
     assert len(fixed) == start
     return fixed + body
 
@@ -259,3 +259,23 @@ def test_a_value_out_of_its_type_is_refused():
             SqlType.parse(declaration).encode(value)
     with pytest.raises(ValueError):
         SqlType.parse("varchar(8001)")
+
+
+def test_large_values_are_cut_for_those_who_did_not_ask_for_more(server):
+    text = server.engine.samples["nvarchar_max"].values[-1]
+    whole = len(text.encode("utf-16-le"))
+    wary, careless = Client(server), Client(server)
+    wary.login()
+    careless.login(is_odbc=False)
+    select = "SELECT * FROM sample.nvarchar_max"
+    assert whole > 10_000
+    assert text.encode("utf-16-le") in wary.batch(select)
+    answer = careless.batch(select)
+    assert text.encode("utf-16-le")[:4096] in answer and text.encode("utf-16-le")[:4098] not in answer
+    careless.batch("SET TEXTSIZE 10")
+    assert SqlType("ntext", 10).type_info() in careless.batch("SELECT * FROM sample.ntext")
+    assert text.encode("utf-16-le")[:12] not in careless.batch(select)
+    careless.batch("SET TEXTSIZE -1")
+    assert text.encode("utf-16-le") in careless.batch(select)
+    careless.batch("SELECT 1", wire.RESET)
+    assert text.encode("utf-16-le") not in careless.batch(select)

@@ -18,7 +18,7 @@ SESSION_RECOVERY, FED_AUTH, COLUMN_ENCRYPTION, GLOBAL_TRANSACTIONS, UTF8_SUPPORT
     0x01, 0x02, 0x04, 0x05, 0x0A, 0x0D, 0x0E)
 SECURITY_TOKEN, ADAL = 1, 2
 TDS_7_2, TDS_7_4, TDS_8_0 = 0x72090002, 0x74000004, 0x08000000
-_READ_ONLY_INTENT, _HAS_EXTENSION = 0x20, 0x10
+_READ_ONLY_INTENT, _HAS_EXTENSION, _ODBC = 0x20, 0x10, 0x02
 
 
 def read_prelogin(body: bytes) -> dict[int, bytes]:
@@ -57,6 +57,11 @@ class Hello:
     fed_auth_library: int = 0
     fed_auth_echo: bool = False
     nonce: bytes = b""
+
+    @property
+    def text_size(self) -> int:
+        """What a session begins with: clients that do not say they are ODBC are given 4 KB of each large value."""
+        return -1 if self.option_flags[1] & _ODBC else 4096
 
     @property
     def abilities(self) -> Abilities:

@@ -32,6 +32,7 @@ class Replies:
         self.attention = threading.Event()
         self._reply = Reply(channel)
         self._faults: list[Fault] = []
+        self._login_text_size = session.text_size
         self._state: tuple[str, int | None] = (session.database, session.transaction)
         self._prepared: dict[int, tuple[str, list[str]]] = {}
 
@@ -42,6 +43,7 @@ class Replies:
         self._reply = FaultyReply(self._channel, framing) if framing else Reply(self._channel)
         if was_reset:
             self._session.reset()
+            self._session.text_size = self._login_text_size
             self._reply.add(tokens.env_change(tokens.RESET, b"\0"))
 
     # Batches.
@@ -109,8 +111,9 @@ class Replies:
         self._say_changes()
         if result.columns is None:
             return (0, 0) if result.count is None else (tokens.COUNT, result.count)
-        self._reply.add(tokens.column_metadata(result.columns, self._abilities, self._encryption_acknowledged))
-        encoder = tokens.RowEncoder(result.columns, self._abilities)
+        size = self._session.text_size
+        self._reply.add(tokens.column_metadata(result.columns, self._abilities, self._encryption_acknowledged, size))
+        encoder = tokens.RowEncoder(result.columns, self._abilities, text_size=size)
         sent = 0
         waiting: list[bytes] = []
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import uuid
 from collections.abc import Iterator
@@ -186,6 +187,8 @@ class SampleSession:
         self.text_size = -1
 
     def execute(self, sql: str, parameters: list[Any]) -> Iterator[Result]:
+        if size := re.search(r"\bset\s+textsize\s+(-?\d+)", sql, re.IGNORECASE):
+            self.text_size = -1 if int(size[1]) in (-1, 2147483647) else int(size[1]) or 4096
         words = sql.lower().replace("[", "").replace("]", "").split()
         wanted = next((word.removeprefix("sample.").rstrip(";") for word in words if word.startswith("sample.")), None)
         if wanted is not None:

@@ -261,6 +261,7 @@ class _Connection:
     # Requests.
 
     def _answer_requests(self, session: Session, hello: Hello) -> None:
+        session.text_size = hello.text_size
         replies = Replies(self._channel, session, hello.abilities, self._settings.name)
         threading.Thread(target=self._read, args=(session, replies), name="tds-reader", daemon=True).start()
         while (message := self._requests.get()) is not None:

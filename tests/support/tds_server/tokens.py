@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .seam import Column, SqlError, SqlMessage
-from .types import Abilities, SqlType, as_seen
+from .types import Abilities, SqlType, as_seen, cut
 
 DONE, DONE_PROC, DONE_IN_PROC = 0xFD, 0xFE, 0xFF
 MORE, ERROR, IN_TRANSACTION, COUNT, ATTENTION, SERVER_ERROR = 0x01, 0x02, 0x04, 0x10, 0x20, 0x100
@@ -119,12 +119,13 @@ def column_flags(column: Column) -> int:
             | (0x10 if column.identity else 0) | (0x20 if column.computed else 0))
 
 
-def column_metadata(columns: list[Column], abilities: Abilities, encryption_acknowledged: bool = False) -> bytes:
+def column_metadata(columns: list[Column], abilities: Abilities, encryption_acknowledged: bool = False,
+                    text_size: int = -1) -> bytes:
     out = [struct.pack("<BH", 0x81, len(columns))]
     if encryption_acknowledged:
         out.append(b"\0\0")  # no column encryption key
     for column in columns:
-        seen, _ = as_seen(column.type, abilities)
+        seen, _ = cut(as_seen(column.type, abilities)[0], text_size)
         user_type = 80 if seen.name == "rowversion" else 0
         out.append(column_description(column.name, seen.type_info(column.nullable), user_type, column_flags(column)))
     return b"".join(out)
@@ -137,8 +138,8 @@ def column_description(name: str, type_info: bytes, user_type: int, flags: int) 
 class RowEncoder:
     """Rows of one result. `null_bitmap`: rows with enough NULLs go out as NBCROW, as servers of 2012 and later do."""
 
-    def __init__(self, columns: list[Column], abilities: Abilities, null_bitmap: bool = True) -> None:
-        self._encoders = [_cell(column, abilities) for column in columns]
+    def __init__(self, columns: list[Column], abilities: Abilities, null_bitmap: bool = True, text_size: int = -1) -> None:
+        self._encoders = [_cell(column, abilities, text_size) for column in columns]
         self._bitmap_bytes = (len(columns) + 7) // 8 if null_bitmap else 0
         self._null_bytes = [len(encode(None)) if column.nullable else 0
                             for encode, column in zip(self._encoders, columns, strict=True)]
@@ -157,10 +158,14 @@ class RowEncoder:
         return b"\xd2" + bitmap.to_bytes(self._bitmap_bytes, "little") + b"".join(cells)
 
 
-def _cell(column: Column, abilities: Abilities) -> Callable[[Any], bytes]:
+def _cell(column: Column, abilities: Abilities, text_size: int) -> Callable[[Any], bytes]:
     seen, convert = as_seen(column.type, abilities)
+    seen, shorten = cut(seen, text_size)
     encode = seen.encoder(column.nullable)
-    if convert is None:
-        return encode
-    change = convert
+    for change in filter(None, (shorten, convert)):
+        encode = _after(change, encode)
+    return encode
+
+
+def _after(change: Callable[[Any], Any], encode: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
     return lambda value: encode(None if value is None else change(value))

@@ -46,14 +46,14 @@ DECIMAL = {"decimal": 0x6A, "numeric": 0x6C}
 SCALED = {"time": 0x29, "datetime2": 0x2A, "datetimeoffset": 0x2B}
 TEXT = {"varchar": 0xA7, "char": 0xAF, "nvarchar": 0xE7, "nchar": 0xEF}
 BINARY = {"varbinary": 0xA5, "binary": 0xAD}
-_LONG = {"text": 0x23, "ntext": 0x63, "image": 0x22}
+LONG = {"text": 0x23, "ntext": 0x63, "image": 0x22}
 UDTS = {"hierarchyid": 892, "geometry": 0xFFFF, "geography": 0xFFFF}
 _ALIASES = {"integer": ("int", 0), "dec": ("decimal", 0), "character": ("char", 0), "timestamp": ("rowversion", 0),
             "sysname": ("nvarchar", 128), "double precision": ("float", 0), "national char": ("nchar", 0),
             "char varying": ("varchar", 0), "binary varying": ("varbinary", 0)}
 _LIMITS = {"varchar": 8000, "char": 8000, "varbinary": 8000, "binary": 8000, "nvarchar": 4000, "nchar": 4000,
            "vector": 1998}
-_PLAIN = {*FIXED, *_LONG, *UDTS, "date", "uniqueidentifier", "rowversion", "sql_variant", "xml", "json"} - {"float"}
+_PLAIN = {*FIXED, *LONG, *UDTS, "date", "uniqueidentifier", "rowversion", "sql_variant", "xml", "json"} - {"float"}
 
 
 @dataclass(frozen=True)
@@ -179,11 +179,11 @@ def _type_info(type_: SqlType, nullable: bool, table: tuple[str, ...]) -> bytes:
         return struct.pack("<BH", TEXT[name], length) + type_.text_collation.raw
     if name in BINARY:
         return struct.pack("<BH", BINARY[name], 0xFFFF if type_.is_max else type_.length)
-    if name in _LONG:
+    if name in LONG:
         # The session's TEXTSIZE, where it has one, is what the metadata says.
         length = type_.length or (0x7FFFFFFE if name == "ntext" else 0x7FFFFFFF)
         tail = b"" if name == "image" else type_.text_collation.raw
-        return struct.pack("<BI", _LONG[name], length) + tail + bytes([len(table)]) + b"".join(map(_us_varchar, table))
+        return struct.pack("<BI", LONG[name], length) + tail + bytes([len(table)]) + b"".join(map(_us_varchar, table))
     if name in UDTS:
         assembly = f"Microsoft.SqlServer.Types.Sql{ {'hierarchyid': 'HierarchyId'}.get(name, name.capitalize()) }, " \
             "Microsoft.SqlServer.Types, Version=11.0.0.0, Culture=neutral, PublicKeyToken=89845dcd8080cc91"
@@ -342,7 +342,7 @@ def _encoder(type_: SqlType, nullable: bool) -> Callable[[Any], bytes]:
     if type_.is_plp:
         piece, known = type_.plp_piece, type_.plp_total_known
         return lambda value: _PLP_NULL if value is None else plp(raw(value), piece, known)
-    if name in _LONG:
+    if name in LONG:
         return lambda value: b"\0" if value is None else _TEXT_POINTER + struct.pack("<I", len(data := raw(value))) + data
     if name in TEXT or name in BINARY or name in ("rowversion", "vector"):
         return lambda value: b"\xff\xff" if value is None else struct.pack("<H", len(data := raw(value))) + data
@@ -368,6 +368,20 @@ def vector_text(value: Any) -> str:
     return "[" + ",".join(map(one, value)) + "]"
 
 
+def cut(type_: SqlType, text_size: int) -> tuple[SqlType, Callable[[Any], Any] | None]:
+    """What SET TEXTSIZE, in bytes, makes of a large type: its values are cut, silently, as a real server does it."""
+    if text_size < 0 or not (type_.is_max or type_.name in LONG):
+        return type_, None
+    seen = replace(type_, length=text_size) if type_.name in LONG else type_
+    if type_.name in ("image", "varbinary"):
+        return seen, lambda value: value[:text_size]
+    if type_.is_unicode:
+        whole = text_size // 2 * 2
+        return seen, lambda value: value.encode("utf-16-le", "surrogatepass")[:whole].decode("utf-16-le", "surrogatepass")
+    codec, encode = type_.text_collation.codec, type_.text_collation.encode
+    return seen, lambda value: encode(value)[:text_size].decode(codec, "ignore")
+
+
 def _padded(type_: SqlType) -> Callable[[Any], str]:
     """char is stored padded to its bytes, whatever it goes out as."""
     raw = _raw(type_)
@@ -376,7 +390,8 @@ def _padded(type_: SqlType) -> Callable[[Any], str]:
 
 def as_seen(type_: SqlType, abilities: Abilities) -> tuple[SqlType, Callable[[Any], Any] | None]:
     """The type that such a client is sent in the place of `type_`, and how its values change."""
-    seen, convert = type_, None
+    seen = type_
+    convert: Callable[[Any], Any] | None = None
     if type_.name == "json" and not abilities.json:
         seen = SqlType("varchar", MAX, collation=collations.FALLBACK)
     elif type_.name == "vector" and not abilities.vector:
