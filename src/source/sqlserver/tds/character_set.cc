@@ -78,28 +78,21 @@ Result<CharacterSet> CharacterSet::OfDoubleBytes(int code_page) {
 
 Converted CharacterSet::Convert(std::string_view from, char* to, bool is_last,
                                 TextFaults* faults) const {
-  const auto* p = AsBytes(from);
-  const auto* end = p + from.size();
+  const char* p = from.data();
+  const char* end = p + from.size();
   char* out = to;
-  while (p != end) {
-    while (end - p >= 8) {
-      auto word = Load<std::uint64_t>(p);
-      if ((word & 0x8080808080808080ULL) != 0) break;
-      std::memcpy(out, &word, 8);
-      p += 8;
-      out += 8;
-    }
+  while (true) {
+    TakeAscii8(&p, end, &out);
     if (p == end) break;
-    std::uint8_t byte = *p;
+    const auto byte = static_cast<std::uint8_t>(*p);
     if (byte < 0x80) {
-      *out++ = static_cast<char>(byte);
-      ++p;
+      *out++ = *p++;
       continue;
     }
     std::uint16_t unit = single_[byte - 0x80];
     if (unit == kLead) {
       if (end - p < 2 && !is_last) break;
-      unit = end - p < 2 ? kNone : pairs_[(byte - 0x80U) * 256 + p[1]];
+      unit = end - p < 2 ? kNone : pairs_[(byte - 0x80U) * 256 + static_cast<std::uint8_t>(p[1])];
       if (unit != kNone) ++p;
     }
     if (unit == kNone) {
@@ -109,7 +102,7 @@ Converted CharacterSet::Convert(std::string_view from, char* to, bool is_last,
     ++p;
     out = PutUtf8(unit, out);
   }
-  return {static_cast<std::size_t>(p - AsBytes(from)), static_cast<std::size_t>(out - to)};
+  return {static_cast<std::size_t>(p - from.data()), static_cast<std::size_t>(out - to)};
 }
 
 }  // namespace tidemark::tds

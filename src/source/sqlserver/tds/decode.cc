@@ -18,6 +18,7 @@ namespace {
 using arrow::Type;
 
 constexpr std::int64_t kFirstRows = 256;
+constexpr std::int64_t kFirstBytes = 1 << 20;  // fewer where rows are wide
 // A batch is far from what 32 bits can count when it ends: what is added to a column by a value
 // that does not come piece by piece is below 200 KiB.
 constexpr std::int64_t kBatchBytesMax = std::int64_t{1} << 30;
@@ -116,8 +117,10 @@ bool IsSupported(const arrow::DataType& type) {
 
 Status MakeSteps(Decoding* decoding) {
   decoding->steps.resize(decoding->columns.size());
-  for (std::size_t i = 0; i < decoding->columns.size(); ++i)
+  for (std::size_t i = 0; i < decoding->columns.size(); ++i) {
     decoding->steps[i].column = &decoding->columns[i];
+    decoding->steps[i].column_bytes = decoding->limits.column_bytes;
+  }
   std::vector<const OutputColumn*> values(decoding->columns.size());
   for (std::size_t i = 0; i < decoding->outputs.size(); ++i) {
     const auto& output = decoding->outputs[i];
@@ -202,7 +205,13 @@ Result<RowDecoder> RowDecoder::Make(std::vector<ResultColumn> columns,
                 fmt::format("{} output columns for a schema of {} fields", decoding->outputs.size(),
                             decoding->schema->num_fields()));
   TRY(MakeSteps(decoding.get()));
-  TRY(decoding->Grow(std::min(kFirstRows, decoding->limits.rows)));
+  for (std::size_t i = 0; i < decoding->outputs.size(); ++i)
+    if (!decoding->schema->field(static_cast<int>(i))->type()->Equals(decoding->outputs[i].type))
+      return Fail(ErrorKind::kInvalid,
+                  fmt::format("output column {} is not of its field's type", i));
+  const auto first_rows = kFirstBytes / std::max<std::int64_t>(decoding->fixed_bytes_per_row, 1);
+  TRY(decoding->Grow(
+      std::clamp<std::int64_t>(first_rows, 1, std::min(kFirstRows, decoding->limits.rows))));
   return RowDecoder(std::move(decoding));
 }
 
@@ -292,32 +301,35 @@ Status DecodeSlowly(Decoding* decoding, const Step& step, Input& input) {
 
 namespace {
 
-// The values of a row after its token. `from`: where it is in the window.
-Result<const std::uint8_t*> DecodeRow(Decoding* decoding, Input& input, const std::uint8_t* from) {
+// The values of a row after its token, of which the first is at `from`, and where the row ends in
+// the window. Null: `failed` says why. No Result: one is made for every row.
+const std::uint8_t* DecodeRow(Decoding* decoding, Input& input, const std::uint8_t* from,
+                              Status* failed) {
   const auto* end = input.end();
   auto row = decoding->rows;
   for (const auto& step : decoding->steps) {
     const auto* next = step.decode(step, from, end, row);
-    if (next != nullptr) [[likely]] {
-      from = next;
-      continue;
+    if (next == nullptr) [[unlikely]] {
+      input.Skip(static_cast<std::size_t>(from - input.begin()));
+      *failed = DecodeSlowly(decoding, step, input);
+      if (!*failed) return nullptr;
+      next = input.begin();
+      end = input.end();
+      row = decoding->rows;  // rows before this one may have gone
     }
-    input.Skip(static_cast<std::size_t>(from - input.begin()));
-    TRY(DecodeSlowly(decoding, step, input));
-    from = input.begin();
-    end = input.end();
-    row = decoding->rows;  // rows before this one may have gone
+    from = next;
   }
   return from;
 }
 
 // With a bit for each column that is NULL first.
-Result<const std::uint8_t*> DecodeNbcRow(Decoding* decoding, Input& input,
-                                         const std::uint8_t* from) {
+const std::uint8_t* DecodeNbcRow(Decoding* decoding, Input& input, const std::uint8_t* from,
+                                 Status* failed) {
   auto& nulls = decoding->nulls;
   if (static_cast<std::size_t>(input.end() - from) < nulls.size()) {
     input.Skip(static_cast<std::size_t>(from - input.begin()));
-    TRY(input.Need(nulls.size()));
+    *failed = input.Need(nulls.size());
+    if (!*failed) return nullptr;
     from = input.begin();
     decoding->is_check_due = true;
   }
@@ -327,13 +339,15 @@ Result<const std::uint8_t*> DecodeNbcRow(Decoding* decoding, Input& input,
   for (std::size_t i = 0; i < decoding->steps.size(); ++i) {
     const auto& step = decoding->steps[i];
     if (((nulls[i / 8] >> (i % 8)) & 1) != 0) {
-      if (!PutNulls(step, decoding->rows)) return Fail(NullInKey(step));
-      continue;
+      if (PutNulls(step, decoding->rows)) continue;
+      *failed = Fail(NullInKey(step));
+      return nullptr;
     }
     const auto* next = step.decode(step, from, end, decoding->rows);
     if (next == nullptr) [[unlikely]] {
       input.Skip(static_cast<std::size_t>(from - input.begin()));
-      TRY(DecodeSlowly(decoding, step, input));
+      *failed = DecodeSlowly(decoding, step, input);
+      if (!*failed) return nullptr;
       next = input.begin();
       end = input.end();
     }
@@ -347,6 +361,7 @@ Result<const std::uint8_t*> DecodeNbcRow(Decoding* decoding, Input& input,
 Result<bool> RowDecoder::Decode(Input& input) {
   auto& decoding = *decoding_;
   if (decoding.is_full()) return true;
+  Status failed;
   const std::uint8_t* from = input.begin();
   const std::uint8_t* checked = from;
   while (true) {
@@ -358,8 +373,9 @@ Result<bool> RowDecoder::Decode(Input& input) {
     }
     const std::uint8_t token = *from;
     if (token != kTokenRow && token != kTokenNbcRow) break;
-    from = token == kTokenRow ? TRY(DecodeRow(&decoding, input, from + 1))
-                              : TRY(DecodeNbcRow(&decoding, input, from + 1));
+    from = token == kTokenRow ? DecodeRow(&decoding, input, from + 1, &failed)
+                              : DecodeNbcRow(&decoding, input, from + 1, &failed);
+    if (from == nullptr) return Fail(std::move(failed).error());
     ++decoding.rows;
     bool is_full = decoding.rows >= decoding.limits.rows;
     if (decoding.is_check_due || from - checked >= decoding.bytes_between_checks) {

@@ -169,9 +169,7 @@ struct TimeText {
 struct GuidBytes {
   static constexpr std::ptrdiff_t kBytes = 16;
   static bool Put(const Step& step, const std::uint8_t* from, std::int64_t row) {
-    std::array<std::uint8_t, 16> ordered;
-    LoadGuid(from, ordered.data());
-    step.value->Put(row, ordered);
+    step.value->Put(row, LoadGuid(from));
     return true;
   }
 };

@@ -34,6 +34,7 @@ struct Step {
   std::int64_t factor = 1;  // wire units to Arrow's
   Uint128 limit = 0;        // decimals: 10^precision
   std::uint32_t max_length = 0;
+  std::int64_t column_bytes = 0;  // of DecodeLimits
   const CharacterSet* characters = nullptr;
   DecodeCounts* counts = nullptr;
   const ResultColumn* column = nullptr;

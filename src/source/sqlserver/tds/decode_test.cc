@@ -243,6 +243,12 @@ TEST(TdsTypes, ChoicesBesideTheDefaultHoldTheSameValue) {
   }
 }
 
+TEST(TdsTypes, ASmallValueOfACollationThatIsNotKnownIsUnsupported) {
+  auto value = One{"a7 0800 39 04 d0 00 00", "0100 61"}.AsValue();
+  ASSERT_FALSE(value);
+  EXPECT_EQ(value.error().kind, ErrorKind::kUnsupported);
+}
+
 TEST(TdsTypes, AWrongPairNamesBoth) {
   const std::pair<One, std::shared_ptr<arrow::DataType>> all[] = {
       {{"38", "00000000"}, arrow::int64()},

@@ -30,30 +30,50 @@ void Count(const TextFaults& faults, const Step& step) {
 
 // ---- characters
 
+#ifdef __SSE2__
+__m128i LoadBlock(const std::uint8_t* from) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+}
+#endif
+
 // ASCII at the front of a value: whole blocks, and a shorter rest where a block may be read. How
 // many bytes were taken; the rest is left to the converters.
-template <Encoding kEncoding>
-inline std::size_t TakeAscii(const std::uint8_t* from, std::size_t length, const std::uint8_t* end,
-                             char** to) {
+inline std::size_t TakeAscii16(const std::uint8_t* from, std::size_t length,
+                               const std::uint8_t* end, char** to) {
   std::size_t taken = 0;
 #ifdef __SSE2__
-  const __m128i not_ascii = kEncoding == Encoding::kUtf16
-                                ? _mm_set1_epi16(static_cast<short>(0xFF80))
-                                : _mm_setzero_si128();
+  const __m128i not_ascii = _mm_set1_epi16(static_cast<short>(0xFF80));
+  auto is_ascii = [&](__m128i units) {
+    return static_cast<unsigned>(
+        _mm_movemask_epi8(_mm_cmpeq_epi16(_mm_and_si128(units, not_ascii), _mm_setzero_si128())));
+  };
+  for (; length - taken >= 32; taken += 32, *to += 16) {
+    const auto first = LoadBlock(from + taken), second = LoadBlock(from + taken + 16);
+    if (is_ascii(_mm_or_si128(first, second)) != 0xFFFF) return taken;
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(*to), _mm_packus_epi16(first, second));
+  }
   while (taken < length && end - from >= static_cast<std::ptrdiff_t>(taken + 16)) {
     const std::size_t block = std::min<std::size_t>(length - taken, 16);
-    const unsigned beyond = 0xFFFFU << block;
-    auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + taken));
-    if constexpr (kEncoding == Encoding::kUtf16) {
-      auto is_ascii = _mm_cmpeq_epi16(_mm_and_si128(bytes, not_ascii), _mm_setzero_si128());
-      if (((static_cast<unsigned>(_mm_movemask_epi8(is_ascii)) | beyond) & 0xFFFF) != 0xFFFF) break;
-      _mm_storel_epi64(reinterpret_cast<__m128i*>(*to), _mm_packus_epi16(bytes, bytes));
-      *to += block / 2;
-    } else {
-      if ((static_cast<unsigned>(_mm_movemask_epi8(bytes)) & ~beyond) != 0) break;
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(*to), bytes);
-      *to += block;
-    }
+    const auto units = LoadBlock(from + taken);
+    if (((is_ascii(units) | (0xFFFFU << block)) & 0xFFFF) != 0xFFFF) return taken;
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(*to), _mm_packus_epi16(units, units));
+    *to += block / 2;
+    taken += block;
+  }
+#endif
+  return taken;
+}
+
+inline std::size_t TakeAscii8(const std::uint8_t* from, std::size_t length, const std::uint8_t* end,
+                              char** to) {
+  std::size_t taken = 0;
+#ifdef __SSE2__
+  while (taken < length && end - from >= static_cast<std::ptrdiff_t>(taken + 16)) {
+    const std::size_t block = std::min<std::size_t>(length - taken, 16);
+    const auto bytes = LoadBlock(from + taken);
+    if ((static_cast<unsigned>(_mm_movemask_epi8(bytes)) & ~(0xFFFFU << block)) != 0) return taken;
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(*to), bytes);
+    *to += block;
     taken += block;
   }
 #endif
@@ -86,7 +106,8 @@ const std::uint8_t* DecodeText(const Step& step, const std::uint8_t* from, const
   char* room = step.value->Room(static_cast<std::int64_t>(length * kUtf8PerByte));
   if (room == nullptr) return nullptr;
   char* to = room;
-  const auto taken = TakeAscii<kEncoding>(from, length, end, &to);
+  const auto taken = kEncoding == Encoding::kUtf16 ? TakeAscii16(from, length, end, &to)
+                                                   : TakeAscii8(from, length, end, &to);
   if (taken < length) to = ConvertRest<kEncoding>(step, AsText(from + taken, length - taken), to);
   step.value->PutEnd<End>(row, to - room);
   return from + length;
@@ -146,7 +167,9 @@ const std::uint8_t* DecodeRowVersion(const Step& step, const std::uint8_t* from,
 bool PutWhole(const Step& step, std::string_view bytes, std::int64_t row) {
   if (step.value == nullptr) return true;
   const auto factor = step.encoding == Encoding::kNone ? 1 : kUtf8PerByte;
-  char* room = step.value->Room(static_cast<std::int64_t>(bytes.size() * factor));
+  const auto most = static_cast<std::int64_t>(bytes.size() * factor);
+  if (step.value->bytes_size() + most > step.column_bytes) return false;
+  char* room = step.value->Room(most);
   if (room == nullptr) return false;
   if (step.encoding == Encoding::kNone) {
     std::memcpy(room, bytes.data(), bytes.size());
@@ -170,7 +193,7 @@ const std::uint8_t* DecodePieces(const Step& step, const std::uint8_t* from,
   const std::size_t piece = Load<std::uint32_t>(from + 8);
   if ((total != piece && total != kUnknownLength) || piece > kWholeMax) return nullptr;
   from += 12;
-  if (piece == 0) return PutWhole(step, {}, row) ? from : nullptr;
+  if (piece == 0) return PutWhole(step, AsText(from, 0), row) ? from : nullptr;
   if (static_cast<std::size_t>(end - from) < piece + 4) return nullptr;
   if (Load<std::uint32_t>(from + piece) != 0) return nullptr;
   return PutWhole(step, AsText(from, piece), row) ? from + piece + 4 : nullptr;
@@ -240,6 +263,11 @@ const std::uint8_t* DecodeVector(const Step& step, const std::uint8_t* from,
   if (room == nullptr) return nullptr;
   char* to = room;
   if constexpr (kIsText) *to++ = '[';
+  if (!kIsText && !vector.is_half) {
+    std::memcpy(to, vector.elements, vector.count * 4);
+    to += vector.count * 4;
+    vector.count = 0;
+  }
   for (std::size_t i = 0; i < vector.count; ++i) {
     const float element = vector.At(i);
     if constexpr (kIsText) {

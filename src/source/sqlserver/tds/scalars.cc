@@ -1,20 +1,30 @@
 #include "source/sqlserver/tds/scalars.h"
 
-#include <algorithm>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include <array>
 #include <charconv>
 
 namespace tidemark::tds {
 namespace {
 
-constexpr char kHex[] = "0123456789abcdef";
 constexpr char kUpperHex[] = "0123456789ABCDEF";
 
-char* WriteDigits(std::uint64_t value, int digits, char* to) {
-  for (int i = digits - 1; i >= 0; --i) {
-    to[i] = static_cast<char>('0' + value % 10);
-    value /= 10;
+constexpr auto kPairs = [] {
+  std::array<char, 200> pairs{};
+  for (std::size_t i = 0; i < 100; ++i) {
+    pairs[2 * i] = static_cast<char>('0' + i / 10);
+    pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
   }
-  return to + digits;
+  return pairs;
+}();
+
+// `value`: below 100.
+char* WritePair(std::uint32_t value, char* to) {
+  std::memcpy(to, kPairs.data() + std::size_t{2} * value, 2);
+  return to + 2;
 }
 
 template <class T>
@@ -35,17 +45,42 @@ float LoadHalf(const std::uint8_t* from) {
   return sign != 0 ? -small : small;
 }
 
+// One digit in each byte, as a letter.
+#ifdef __SSE2__
+__m128i AsDigits(__m128i nibbles) {
+  const auto is_letter = _mm_cmpgt_epi8(nibbles, _mm_set1_epi8(9));
+  const auto digits = _mm_add_epi8(nibbles, _mm_set1_epi8('0'));
+  return _mm_add_epi8(digits, _mm_and_si128(is_letter, _mm_set1_epi8('a' - '0' - 10)));
+}
+#endif
+
 }  // namespace
 
 char* WriteGuid(const std::uint8_t* wire, char* to) {
-  std::uint8_t ordered[16];
-  LoadGuid(wire, ordered);
+  const auto ordered = LoadGuid(wire);
+  char digits[32];
+#ifdef __SSE2__
+  const auto bytes =
+      _mm_set_epi64x(static_cast<std::int64_t>(ordered[1]), static_cast<std::int64_t>(ordered[0]));
+  const auto low_bits = _mm_set1_epi8(15);
+  const auto high = _mm_and_si128(_mm_srli_epi16(bytes, 4), low_bits);
+  const auto low = _mm_and_si128(bytes, low_bits);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(digits), AsDigits(_mm_unpacklo_epi8(high, low)));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(digits + 16), AsDigits(_mm_unpackhi_epi8(high, low)));
+#else
   for (int i = 0; i < 16; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) *to++ = '-';
-    *to++ = kHex[ordered[i] >> 4];
-    *to++ = kHex[ordered[i] & 15];
+    const auto byte = (ordered[i / 8] >> (i % 8 * 8)) & 0xFF;
+    digits[2 * i] = "0123456789abcdef"[byte >> 4];
+    digits[2 * i + 1] = "0123456789abcdef"[byte & 15];
   }
-  return to;
+#endif
+  std::memcpy(to, digits, 8);
+  std::memcpy(to + 9, digits + 8, 4);
+  std::memcpy(to + 14, digits + 12, 4);
+  std::memcpy(to + 19, digits + 16, 4);
+  std::memcpy(to + 24, digits + 20, 12);
+  to[8] = to[13] = to[18] = to[23] = '-';
+  return to + kGuidText;
 }
 
 // The calendar counted in years that begin in March, so that the leap day comes last.
@@ -60,23 +95,34 @@ char* WriteDate(std::uint32_t days, char* to) {
   std::uint32_t month = (5 * day_of_year + 2) / 153;
   std::uint32_t day = day_of_year - (153 * month + 2) / 5 + 1;
   month = month < 10 ? month + 3 : month - 9;
-  to = WriteDigits(era * 400 + year_of_era + (month <= 2 ? 1 : 0), 4, to);
+  const std::uint32_t year = era * 400 + year_of_era + (month <= 2 ? 1 : 0);
+  to = WritePair(year / 100, to);
+  to = WritePair(year % 100, to);
   *to++ = '-';
-  to = WriteDigits(month, 2, to);
+  to = WritePair(month, to);
   *to++ = '-';
-  return WriteDigits(day, 2, to);
+  return WritePair(day, to);
 }
 
 char* WriteTime(std::uint64_t ticks, std::uint8_t scale, char* to) {
-  std::uint64_t seconds = ticks / 10'000'000;
-  to = WriteDigits(seconds / 3600, 2, to);
+  const auto seconds = static_cast<std::uint32_t>(ticks / 10'000'000);
+  const auto fraction = static_cast<std::uint32_t>(ticks % 10'000'000);
+  to = WritePair(seconds / 3600, to);
   *to++ = ':';
-  to = WriteDigits(seconds / 60 % 60, 2, to);
+  to = WritePair(seconds / 60 % 60, to);
   *to++ = ':';
-  to = WriteDigits(seconds % 60, 2, to);
+  to = WritePair(seconds % 60, to);
   if (scale == 0) return to;
   *to++ = '.';
-  return WriteDigits(ticks % 10'000'000 / kPow10[7 - scale], scale, to);
+  // All seven, of which those of the scale count.
+  char digits[8];
+  WritePair(fraction / 100'000, digits);
+  WritePair(fraction / 1000 % 100, digits + 2);
+  WritePair(fraction / 10 % 100, digits + 4);
+  digits[6] = static_cast<char>('0' + fraction % 10);
+  digits[7] = '0';
+  std::memcpy(to, digits, 8);
+  return to + scale;
 }
 
 char* WriteMoment(const Moment& moment, std::uint8_t scale, char* to) {
@@ -99,11 +145,11 @@ bool WriteMomentWithOffset(Moment utc, std::int16_t minutes, std::uint8_t scale,
   }
   utc.ticks = static_cast<std::uint64_t>(local);
   char* end = WriteMoment(utc, scale, *to);
-  auto distance = static_cast<std::uint64_t>(minutes < 0 ? -minutes : minutes);
+  auto distance = static_cast<std::uint32_t>(minutes < 0 ? -minutes : minutes);
   *end++ = minutes < 0 ? '-' : '+';
-  end = WriteDigits(distance / 60, 2, end);
+  end = WritePair(distance / 60, end);
   *end++ = ':';
-  *to = WriteDigits(distance % 60, 2, end);
+  *to = WritePair(distance % 60, end);
   return true;
 }
 

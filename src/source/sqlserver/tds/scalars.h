@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -43,8 +44,15 @@ inline bool LoadDate(const std::uint8_t* from, std::uint32_t* days) {
   return *days <= kDaysLast;
 }
 
+// Without a loop or a call, which a length that is not known before would cost.
+inline std::uint64_t LoadTimeUnits(const std::uint8_t* from, std::uint8_t scale) {
+  if (scale <= 2) return Load<std::uint16_t>(from) | (std::uint64_t{from[2]} << 16);
+  if (scale <= 4) return Load<std::uint32_t>(from);
+  return Load<std::uint32_t>(from) | (std::uint64_t{from[4]} << 32);
+}
+
 inline bool LoadTime(const std::uint8_t* from, std::uint8_t scale, std::uint64_t* ticks) {
-  std::uint64_t units = LoadBytes(from, TimeBytes(scale));
+  const std::uint64_t units = LoadTimeUnits(from, scale);
   *ticks = units * kPow10[7 - scale];
   return units < kTicksPerDay[scale];
 }
@@ -86,7 +94,7 @@ inline std::int64_t LoadMoney(const std::uint8_t* from) {
 // A sign and a magnitude of `bytes` - 1 bytes: 4, 8, 12 or 16.
 inline bool LoadDecimal(const std::uint8_t* from, std::size_t bytes, Uint128 limit, Int128* value) {
   if (bytes != 5 && bytes != 9 && bytes != 13 && bytes != 17) return false;
-  std::uint64_t low = LoadBytes(from + 1, bytes == 5 ? 4 : 8);
+  std::uint64_t low = bytes == 5 ? Load<std::uint32_t>(from + 1) : Load<std::uint64_t>(from + 1);
   std::uint64_t high = bytes == 17   ? Load<std::uint64_t>(from + 9)
                        : bytes == 13 ? Load<std::uint32_t>(from + 9)
                                      : 0;
@@ -95,18 +103,15 @@ inline bool LoadDecimal(const std::uint8_t* from, std::size_t bytes, Uint128 lim
   return magnitude < limit && from[0] <= 1;
 }
 
-// RFC 4122's order: the first three groups are little-endian on the wire.
-inline void LoadGuid(const std::uint8_t* from, std::uint8_t* to) {
-  std::uint32_t first = __builtin_bswap32(Load<std::uint32_t>(from));
-  std::uint16_t second = __builtin_bswap16(Load<std::uint16_t>(from + 4));
-  std::uint16_t third = __builtin_bswap16(Load<std::uint16_t>(from + 6));
-  std::memcpy(to, &first, 4);
-  std::memcpy(to + 4, &second, 2);
-  std::memcpy(to + 6, &third, 2);
-  std::memcpy(to + 8, from + 8, 8);
+// RFC 4122's order, as two words: the first three groups are little-endian on the wire.
+inline std::array<std::uint64_t, 2> LoadGuid(const std::uint8_t* from) {
+  const std::uint64_t first = __builtin_bswap32(Load<std::uint32_t>(from));
+  const std::uint64_t second = __builtin_bswap16(Load<std::uint16_t>(from + 4));
+  const std::uint64_t third = __builtin_bswap16(Load<std::uint16_t>(from + 6));
+  return {first | (second << 32) | (third << 48), Load<std::uint64_t>(from + 8)};
 }
 
-// Texts; each gives the end of what it wrote.
+// Texts; each gives the end of what it wrote. Some write up to kTextSlack bytes more.
 inline constexpr std::size_t kGuidText = 36;
 char* WriteGuid(const std::uint8_t* wire, char* to);
 char* WriteDate(std::uint32_t days, char* to);                          // 10

@@ -32,12 +32,20 @@ inline void TakeAscii16(const char** from, const char* end, char** to) {
 #endif
 }
 
-inline void TakeAscii8(const char** from, const char* end, char** to) {
+// Blocks of what has two bytes in UTF-8: Greek, Cyrillic, Hebrew, Arabic.
+inline void TakeTwoByte16(const char** from, const char* end, char** to) {
 #ifdef __SSE2__
+  const __m128i zero = _mm_setzero_si128();
   while (end - *from >= 16) {
-    auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(*from));
-    if (_mm_movemask_epi8(bytes) != 0) return;
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(*to), bytes);
+    auto units = _mm_loadu_si128(reinterpret_cast<const __m128i*>(*from));
+    auto is_too_high = _mm_and_si128(units, _mm_set1_epi16(static_cast<short>(0xF800)));
+    auto is_ascii = _mm_cmpeq_epi16(_mm_and_si128(units, _mm_set1_epi16(0x780)), zero);
+    auto is_other = _mm_or_si128(is_ascii, is_too_high);
+    if (_mm_movemask_epi8(_mm_cmpeq_epi16(is_other, zero)) != 0xFFFF) return;
+    auto first = _mm_or_si128(_mm_srli_epi16(units, 6), _mm_set1_epi16(0xC0));
+    auto second = _mm_or_si128(_mm_slli_epi16(_mm_and_si128(units, _mm_set1_epi16(0x3F)), 8),
+                               _mm_set1_epi16(static_cast<short>(0x8000)));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(*to), _mm_or_si128(first, second));
     *from += 16;
     *to += 16;
   }
@@ -52,32 +60,29 @@ Converted ConvertUtf16(std::string_view from, char* to, bool is_last, TextFaults
   char* out = to;
   while (true) {
     TakeAscii16(&p, end, &out);
-    // Through what stopped it, then blocks again.
+    TakeTwoByte16(&p, end, &out);
+    // Through what stopped them, then blocks again.
     for (int i = 0; i < 8; ++i) {
       if (end - p < 2) {
-        // An odd byte at the end of a value is no character at all.
-        if (p == end || !is_last)
-          return {static_cast<std::size_t>(p - from.data()), static_cast<std::size_t>(out - to)};
-        ++p;
-        ++faults->undecodable_bytes;
-        out = PutUtf8(kReplacement, out);
-        continue;
+        if (p != end && is_last) {  // half a unit is no character at all
+          ++p;
+          ++faults->undecodable_bytes;
+          out = PutUtf8(kReplacement, out);
+        }
+        return {static_cast<std::size_t>(p - from.data()), static_cast<std::size_t>(out - to)};
       }
       std::uint32_t unit = Load<std::uint16_t>(p);
-      if (IsHigh(unit)) {
-        if (end - p < 4 && !is_last)
+      if ((unit & 0xF800) == 0xD800) [[unlikely]] {
+        if (IsHigh(unit) && end - p < 4 && !is_last)
           return {static_cast<std::size_t>(p - from.data()), static_cast<std::size_t>(out - to)};
-        std::uint32_t next = end - p >= 4 ? Load<std::uint16_t>(p + 2) : 0;
-        if (IsLow(next)) {
+        const std::uint32_t next = end - p >= 4 ? Load<std::uint16_t>(p + 2) : 0;
+        if (IsHigh(unit) && IsLow(next)) {
           unit = 0x10000 + ((unit - 0xD800) << 10) + (next - 0xDC00);
           p += 2;
         } else {
           unit = kReplacement;
           ++faults->lone_surrogates;
         }
-      } else if (IsLow(unit)) {
-        unit = kReplacement;
-        ++faults->lone_surrogates;
       }
       p += 2;
       out = PutUtf8(unit, out);
@@ -92,19 +97,27 @@ Converted ConvertUtf8(std::string_view from, char* to, bool is_last, TextFaults*
   while (true) {
     TakeAscii8(&p, end, &out);
     for (int i = 0; i < 16; ++i) {
-      auto left = static_cast<std::size_t>(end - p);
-      if (left == 0 || (left < 4 && !is_last && static_cast<unsigned char>(*p) >= 0x80))
+      const auto left = static_cast<std::size_t>(end - p);
+      if (left > 0 && static_cast<unsigned char>(*p) < 0x80) {
+        *out++ = *p++;
+        continue;
+      }
+      if (left == 0 || (left < 4 && !is_last))
         return {static_cast<std::size_t>(p - from.data()), static_cast<std::size_t>(out - to)};
-      int length = Utf8Length(p, left);
+      const int length = Utf8Length(p, left);
       if (length == 0) {
         ++faults->undecodable_bytes;
         out = PutUtf8(kReplacement, out);
         ++p;
-        continue;
+      } else if (left >= 4) {
+        std::memcpy(out, p, 4);  // one move of a fixed size; what is too much is written over
+        out += length;
+        p += length;
+      } else {
+        std::memcpy(out, p, static_cast<std::size_t>(length));
+        out += length;
+        p += length;
       }
-      std::memcpy(out, p, static_cast<std::size_t>(length));
-      out += length;
-      p += length;
     }
   }
 }

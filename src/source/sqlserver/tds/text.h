@@ -1,4 +1,8 @@
 #pragma once
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -42,6 +46,19 @@ inline char* PutUtf8(std::uint32_t code, char* to) {
     *to++ = static_cast<char>(0x80 | (code & 0x3F));
   }
   return to;
+}
+
+// Whole blocks of ASCII, of one byte each; where it stops, something else stands or less is left.
+inline void TakeAscii8(const char** from, const char* end, char** to) {
+#ifdef __SSE2__
+  while (end - *from >= 16) {
+    auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(*from));
+    if (_mm_movemask_epi8(bytes) != 0) return;
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(*to), bytes);
+    *from += 16;
+    *to += 16;
+  }
+#endif
 }
 
 Converted ConvertUtf16(std::string_view from, char* to, bool is_last, TextFaults* faults);

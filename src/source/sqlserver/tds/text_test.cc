@@ -386,6 +386,8 @@ TEST(TdsTokens, AMessageShorterThanItsLengthsIsCorrupt) {
   EXPECT_EQ(message->number, 208);
   EXPECT_EQ(message->line, 7);
   EXPECT_THAT(UnknownToken(0x42).message, HasSubstr("0x42"));
+  MemoryInput many(std::string_view("\x01\x10", 2));  // 4097 columns
+  EXPECT_EQ(ReadColMetadata(many).error().kind, ErrorKind::kCorrupt);
 }
 
 TEST(TdsTokens, EnhancedRoutingNamesADatabase) {

@@ -9,6 +9,7 @@ namespace tidemark::tds {
 namespace {
 
 constexpr std::uint16_t kNoColumns = 0xFFFF;
+constexpr std::uint16_t kColumnsMax = 4096;  // of any result, by the server's own limits
 
 // A token that says its length is taken whole; its fields must fill it, or be followed by what a
 // newer server has added.
@@ -82,6 +83,8 @@ Result<std::vector<ResultColumn>> ReadColMetadata(Input& input) {
   auto count = TRY(fields.Read<std::uint16_t>());
   std::vector<ResultColumn> columns;
   if (count == kNoColumns) return columns;
+  if (count > kColumnsMax)
+    return Fail(ErrorKind::kCorrupt, fmt::format("the server describes {} columns", count));
   for (int i = 0; i < count; ++i) {
     ResultColumn column;
     column.user_type = TRY(fields.Read<std::uint32_t>());

@@ -109,6 +109,10 @@ Result<Value> ToValue(const TypeInfo& type, std::string_view bytes) {
       if (!ParseVariant(bytes, &inner)) return impossible();
       return ToValue(inner.type, inner.bytes);
     }
+    case Kind::kCodePage:
+      // Apart from bytes that are no text: a collation that is not known is nobody's lie.
+      TRY(type.collation.CodePage());
+      [[fallthrough]];
     default: {
       std::string text;
       TextFaults faults;

@@ -19,13 +19,6 @@ T Load(const void* from) {
   return value;
 }
 
-// The lowest 8 * `bytes` bits of what stands there; bytes <= 8, and not one more is touched.
-inline std::uint64_t LoadBytes(const void* from, std::size_t bytes) {
-  std::uint64_t value = 0;
-  std::memcpy(&value, from, bytes);
-  return value;
-}
-
 template <class T>
 void Store(T value, std::string* to) {
   char bytes[sizeof(T)];
