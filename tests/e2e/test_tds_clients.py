@@ -82,3 +82,22 @@ def test_parameters_arrive_as_they_were_sent(driver):
     shown = answer["values"]
     assert Decimal(shown[5]) == Decimal(sent[5]) and float(shown[6]) == float(sent[6])
     assert [*shown[:5], *shown[7:]] == [*sent[:5], *sent[7:]]
+
+
+@pytest.mark.parametrize("client", [pytest.param(c, id=c.name) for c in matrix.CLIENTS
+                                    if c.name in ("tedious", "go-mssqldb", "mssql-jdbc")])
+def test_prepared_statements_take_parameters(client, request):
+    if client.needs_toolchain and not wants_all(request.config):
+        pytest.skip(f"{client.name} needs a toolchain of its own: ./dev test tds_clients runs it")
+    with Server(SampleEngine(), Settings(encryption="none")) as server:
+        try:
+            start = client.prepare()
+        except matrix.Missing as missing:
+            if os.environ.get("CI") == "true":
+                raise
+            pytest.skip(f"{client.name}: {missing}")
+        done = subprocess.run([*start, server.host, str(server.port), "plain", "-"], input="echo\n", capture_output=True,
+                              text=True, encoding="utf-8", timeout=120)
+        assert server.problems == []
+    answer = json.loads(done.stdout)
+    assert answer.get("values") == ["7", "-1099511627776", "日本 😀 it's", "", "0x00ff", "0.1", "x" * 9000, None], answer

@@ -1,6 +1,7 @@
 // Reads samples with go-mssqldb: go_mssqldb HOST PORT plain|tls|strict CERTIFICATE
 //
-// Standard input has a sample's name on each line; standard output gets a line of JSON for each.
+// Standard input has a sample's name on each line; standard output gets a line of JSON for each. The
+// name "echo" sends parameters and shows what comes back.
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	mssql "github.com/microsoft/go-mssqldb"
@@ -81,6 +83,31 @@ func read(database *sql.DB, sample string) ([]*string, error) {
 	return values, rows.Err()
 }
 
+func echo(database *sql.DB) ([]*string, error) {
+	sent := []any{int64(7), int64(-1 << 40), "日本 😀 it's", "", []byte{0, 255}, 0.1, strings.Repeat("x", 9000), nil}
+	statement, err := database.Prepare("SELECT @p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8")
+	if err != nil {
+		return nil, err
+	}
+	defer statement.Close()
+	var values []*string
+	for time := 0; time < 3; time++ {
+		values = nil
+		read := make([]any, len(sent))
+		places := make([]any, len(sent))
+		for i := range read {
+			places[i] = &read[i]
+		}
+		if err := statement.QueryRow(sent...).Scan(places...); err != nil {
+			return nil, err
+		}
+		for _, value := range read {
+			values = append(values, text(value, ""))
+		}
+	}
+	return values, nil
+}
+
 func main() {
 	host, port, mode, certificate := os.Args[1], os.Args[2], os.Args[3], os.Args[4]
 	encryption := map[string]string{
@@ -96,7 +123,11 @@ func main() {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		said := answer{Sample: lines.Text()}
-		said.Values, err = read(database, said.Sample)
+		if said.Sample == "echo" {
+			said.Values, err = echo(database)
+		} else {
+			said.Values, err = read(database, said.Sample)
+		}
 		if err != nil {
 			said.Error = err.Error()
 		}

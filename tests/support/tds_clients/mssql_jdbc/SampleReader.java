@@ -6,8 +6,10 @@ import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.Statement;
+import java.sql.Types;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
@@ -19,7 +21,8 @@ import java.util.StringJoiner;
 /**
  * Reads samples with mssql-jdbc: SampleReader HOST PORT plain|tls|strict TRUST_STORE
  *
- * <p>Standard input has a sample's name on each line; standard output gets a line of JSON for each.
+ * <p>Standard input has a sample's name on each line; standard output gets a line of JSON for each. The name "echo"
+ * sends parameters, three times (as they are, prepared, by the handle), and shows what comes back.
  */
 public final class SampleReader {
   private static String quoted(String text) {
@@ -86,6 +89,30 @@ public final class SampleReader {
     return "{\"sample\":" + quoted(sample) + ",\"values\":" + values + "}";
   }
 
+  private static String echo(Connection connection) {
+    Object[] sent = {7, -(1L << 40), "日本 😀 it's", "", new byte[] {0, -1}, 0.1, "x".repeat(9000), null};
+    StringJoiner values = null;
+    try (PreparedStatement statement = connection.prepareStatement("SELECT ?, ?, ?, ?, ?, ?, ?, ?")) {
+      for (int time = 0; time < 3; ++time) {
+        for (int i = 0; i < sent.length; ++i) {
+          if (sent[i] == null) statement.setNull(i + 1, Types.NVARCHAR);
+          else statement.setObject(i + 1, sent[i]);
+        }
+        values = new StringJoiner(",", "[", "]");
+        try (ResultSet rows = statement.executeQuery()) {
+          rows.next();
+          for (int i = 1; i <= sent.length; ++i) {
+            Object value = rows.getObject(i);
+            values.add(quoted(value == null ? null : value instanceof byte[] raw ? bytes(raw) : value.toString()));
+          }
+        }
+      }
+    } catch (Exception error) {
+      return "{\"sample\":\"echo\",\"error\":" + quoted(String.valueOf(error)) + "}";
+    }
+    return "{\"sample\":\"echo\",\"values\":" + values + "}";
+  }
+
   public static void main(String[] words) throws Exception {
     String encryption = switch (words[2]) {
       case "plain" -> "encrypt=false";
@@ -96,7 +123,9 @@ public final class SampleReader {
     PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
     BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     try (Connection connection = DriverManager.getConnection(url)) {
-      for (String line = lines.readLine(); line != null; line = lines.readLine()) out.println(read(connection, line));
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        out.println(line.equals("echo") ? echo(connection) : read(connection, line));
+      }
     }
   }
 }

@@ -1,11 +1,12 @@
 // Reads samples with tedious: node sample_reader.js HOST PORT plain|tls|strict CERTIFICATE
 //
-// Standard input has a sample's name on each line; standard output gets a line of JSON for each.
+// Standard input has a sample's name on each line; standard output gets a line of JSON for each. The name "echo" sends
+// parameters, at once and by a prepared statement, and shows what comes back.
 'use strict';
 
 const fs = require('fs');
 const readline = require('readline');
-const { Connection, Request } = require('tedious');
+const { Connection, Request, TYPES } = require('tedious');
 
 const [host, port, mode, certificate] = process.argv.slice(2);
 
@@ -33,6 +34,35 @@ function read(connection, sample) {
   });
 }
 
+const SENT = [
+  ['a', TYPES.Int, 7], ['b', TYPES.BigInt, '-1099511627776'], ['c', TYPES.NVarChar, "日本 😀 it's"], ['d', TYPES.NVarChar, ''],
+  ['e', TYPES.VarBinary, Buffer.from([0, 255])], ['f', TYPES.Float, 0.1], ['g', TYPES.NVarChar, 'x'.repeat(9000)],
+  ['h', TYPES.NVarChar, null],
+];
+
+function once(connection, begin) {
+  return new Promise((resolve, reject) => {
+    let values = null;
+    const request = new Request('SELECT @a, @b, @c, @d, @e, @f, @g, @h', (error) => (error ? reject(error) : resolve(values)));
+    request.on('row', (columns) => { values = columns.map((column) => text(column.value)); });
+    begin(request, resolve);
+  });
+}
+
+async function echo(connection) {
+  const direct = await once(connection, (request) => {
+    SENT.forEach(([name, type, value]) => request.addParameter(name, type, value));
+    connection.execSql(request);
+  });
+  const prepared = await once(connection, (request) => {
+    SENT.forEach(([name, type]) => request.addParameter(name, type));
+    request.on('prepared', () => connection.execute(request, Object.fromEntries(SENT.map(([name, , value]) => [name, value]))));
+    connection.prepare(request);
+  });
+  if (JSON.stringify(direct) !== JSON.stringify(prepared)) return { sample: 'echo', error: JSON.stringify([direct, prepared]) };
+  return { sample: 'echo', values: direct };
+}
+
 async function main() {
   const connection = new Connection({
     server: host,
@@ -49,7 +79,7 @@ async function main() {
   });
   await new Promise((resolve, reject) => connection.connect((error) => (error ? reject(error) : resolve())));
   for await (const line of readline.createInterface({ input: process.stdin })) {
-    process.stdout.write(JSON.stringify(await read(connection, line.trim())) + '\n');
+    process.stdout.write(JSON.stringify(await (line.trim() === 'echo' ? echo(connection) : read(connection, line.trim()))) + '\n');
   }
   connection.close();
 }
