@@ -274,23 +274,25 @@ def bench_tds(lines, runs):
     """Rows of SQL Server's protocol into memory: processor time a value, and the wall clock of the mixed sets."""
     readers = tds.commands(pathlib.Path(TIDEMARK).parent, WORK)
     server = tds.RowsServer()
-    for name, (types, rows, _) in tds_rows_server.SETS.items():
-        sql = f"SELECT * FROM bench.[{name}]"
+    for name, mode in [*((name, "plain") for name in tds_rows_server.SETS), ("mixed", "tls")]:
+        types, rows, _ = tds_rows_server.SETS[name]
+        sql, port = f"SELECT * FROM bench.[{name}]", server.ports[mode]
         # Python's objects take a hundred times as long: once is enough to know that.
-        peers_here = {r: label for r, label in tds.PEERS.items() if r != "pymssql" or name == "mixed"}
+        peers_here = {r: label for r, label in tds.PEERS.items() if r != "pymssql" or (name, mode) == ("mixed", "plain")}
         found = {reader: [] for reader in ("ours", *peers_here)}
 
         def measure(reader):
-            found[reader].append(tds.measure(readers[reader](server.port, sql), rows))
+            found[reader].append(tds.measure(readers[reader](mode, port, sql), rows))
             return found[reader][-1]["processor"] / (rows * (len(types) + 1)) * 1e9
 
+        shown = name if mode == "plain" else f"{name}, encrypted"
         spent = dict(zip(found, alternate(runs, *[lambda r=r: measure(r) for r in found])))
         for reader, label in peers_here.items():
-            lines.add(f"rows of {name}, a value", spent["ours"], spent[reader], "ns", label, 1)
+            lines.add(f"rows of {shown}, a value", spent["ours"], spent[reader], "ns", label, 1)
         if name.startswith("mixed"):
             walls = {r: statistics.median(run["seconds"] for run in found[r][1:]) for r in found}
             for reader, label in peers_here.items():
-                lines.add(f"{rows:,} rows of {name}", walls["ours"], walls[reader], "s", label)
+                lines.add(f"{rows:,} rows of {shown}", walls["ours"], walls[reader], "s", label)
     server.close()
 
 

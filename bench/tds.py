@@ -1,6 +1,6 @@
 """Reading rows of SQL Server's protocol beside other clients, from a server that only sends: for bench/run.py.
 
-As a program it is one of the Python clients: tds.py mssql_python|pymssql PORT SQL
+As a program it is one of the Python clients: tds.py mssql_python|pymssql plain|tls PORT SQL
 """
 
 import json
@@ -23,11 +23,12 @@ def processor_seconds():
     return usage.ru_utime + usage.ru_stime
 
 
-def read_arrow(port, sql):
+def read_arrow(mode, port, sql):
     import mssql_python
 
+    encryption = "Encrypt=no" if mode == "plain" else "Encrypt=yes;TrustServerCertificate=yes"
     connection = mssql_python.connect(
-        f"Server=127.0.0.1,{port};UID=sa;PWD=secret;Encrypt=no;PacketSize=32767", autocommit=True)
+        f"Server=127.0.0.1,{port};UID=sa;PWD=secret;{encryption};PacketSize=32767", autocommit=True)
     cursor = connection.cursor()
     began = time.monotonic(), processor_seconds()
     cursor.execute(sql)
@@ -35,7 +36,7 @@ def read_arrow(port, sql):
     return rows, *began
 
 
-def read_tuples(port, sql):
+def read_tuples(_, port, sql):
     import pymssql
 
     connection = pymssql.connect("127.0.0.1", "sa", "secret", port=str(port), tds_version="7.4", charset="UTF-8",
@@ -49,13 +50,23 @@ def read_tuples(port, sql):
     return rows, *began
 
 
+ENCRYPTION = {"plain": "encrypt=false", "tls": "encrypt=true&trust_server_certificate=true"}
+
+
+def freetds_conf(work, mode, port):
+    file = work / f"freetds-{mode}.conf"
+    encryption = "off" if mode == "plain" else "require"
+    file.write_text(f"[{mode}]\n  host = 127.0.0.1\n  port = {port}\n  encryption = {encryption}\n")
+    return file
+
+
 class RowsServer:
     """The server as a process of its own."""
 
     def __init__(self):
         self._process = subprocess.Popen([sys.executable, HERE / "tds_rows_server.py"], stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, text=True)
-        self.port = json.loads(self._process.stdout.readline())["port"]
+        self.ports = json.loads(self._process.stdout.readline())
 
     def close(self):
         self._process.stdin.close()
@@ -63,15 +74,15 @@ class RowsServer:
 
 
 def commands(build, work):
-    """How each client is started with PORT and SQL, made where it must be compiled."""
+    """How each client is started with "plain" or "tls", PORT and SQL, made where it must be compiled."""
     program = work / "tds_dblib_bench"
     subprocess.run(["cc", "-O2", "-o", program, HERE / "tds_dblib_bench.c", "-lsybdb"], check=True)
     subprocess.run(["ninja", "--quiet", "-C", build, "tds_read_bench"], check=True, stdout=subprocess.DEVNULL)
     ours = build / "tests" / "tds_read_bench"
     return {
-        "ours": lambda port, sql: [ours, f"sqlserver://sa:secret@127.0.0.1:{port}/bench?encrypt=false", sql],
-        "dblib": lambda port, sql: [program, f"127.0.0.1:{port}", sql],
-        **{name: (lambda port, sql, name=name: [sys.executable, HERE / "tds.py", name, str(port), sql])
+        "ours": lambda mode, port, sql: [ours, f"sqlserver://sa:secret@127.0.0.1:{port}/bench?{ENCRYPTION[mode]}", sql],
+        "dblib": lambda mode, port, sql: ["env", f"FREETDSCONF={freetds_conf(work, mode, port)}", program, mode, sql],
+        **{name: (lambda mode, port, sql, name=name: [sys.executable, HERE / "tds.py", name, mode, str(port), sql])
            for name in ("mssql_python", "pymssql")},
     }
 
@@ -87,5 +98,5 @@ def measure(command, rows):
 
 if __name__ == "__main__":
     read = {"mssql_python": read_arrow, "pymssql": read_tuples}[sys.argv[1]]
-    rows, wall, processor = read(int(sys.argv[2]), sys.argv[3])
+    rows, wall, processor = read(sys.argv[2], int(sys.argv[3]), sys.argv[4])
     print(json.dumps({"seconds": time.monotonic() - wall, "processor": processor_seconds() - processor, "rows": rows}))

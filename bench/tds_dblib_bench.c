@@ -1,4 +1,4 @@
-/* What FreeTDS' db-lib spends on rows: tds_dblib_bench HOST:PORT SQL prints a line of JSON as
+/* What FreeTDS' db-lib spends on rows: tds_dblib_bench SECTION SQL prints a line of JSON as
  * tds_read_bench does. Each value is only looked at (dbdata, dbdatlen): whoever builds columns of
  * them pays for that as well. */
 #include <stdio.h>

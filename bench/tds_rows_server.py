@@ -1,6 +1,6 @@
 """A SQL Server that only has rows to send, as fast as a socket takes them: for bench/tds.py.
 
-    tds_rows_server.py            prints its port, then serves until standard input ends
+    tds_rows_server.py            prints its ports, then serves until standard input ends
 
 `SELECT * FROM bench.SET` gives one of SETS. Its rows were encoded once and cut into packets at the first request for
 their size; after that nothing stands between them and the socket, so that a client's time is its own.
@@ -15,6 +15,7 @@ import re
 import socket
 import struct
 import sys
+import tempfile
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "support"))
@@ -79,34 +80,38 @@ def packets(name: str, size: int) -> list[bytes]:
 
 
 class RowsServer:
-    def __init__(self) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
+    """Two ports: one without encryption, one that has nothing else (TLS 1.2 inside packets)."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._certificate = wire.Certificate.make(folder)
+        self.listeners = {mode: socket.create_server(("127.0.0.1", 0)) for mode in ("plain", "tls")}
         self._replies: dict[tuple[str, int], list[bytes]] = {}
         self._lock = threading.Lock()
 
     def reply(self, name: str, size: int) -> list[bytes]:
         with self._lock:
             if (name, size) not in self._replies:
-                self._replies.clear()  # one set at a time is in memory
+                # One set at a time is in memory, in the sizes that clients asked for.
+                self._replies = {key: parts for key, parts in self._replies.items() if key[0] == name}
                 self._replies[name, size] = packets(name, size)
             return self._replies[name, size]
 
-    def serve(self) -> None:
+    def serve(self, mode: str) -> None:
         while True:
-            connection, _ = self.listener.accept()
+            connection, _ = self.listeners[mode].accept()
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+            threading.Thread(target=self._answer, args=(connection, mode == "tls"), daemon=True).start()
 
-    def _answer(self, connection: socket.socket) -> None:
+    def _answer(self, connection: socket.socket, is_encrypted: bool) -> None:
         channel = wire.Channel(connection)
         try:
-            self._log_in(channel)
+            self._log_in(channel, is_encrypted)
             while True:
                 message = channel.read()
                 text = message.body.decode("utf-16-le", "replace")
                 if wanted := re.search(r"FROM bench\.\[([^]]+)\]", text):
                     for part in self.reply(wanted[1], channel.packet_bytes):
-                        connection.sendall(part)
+                        channel.write(part)
                 elif message.type == wire.TRANSACTION:
                     kind = {5: tokens.BEGIN, 7: tokens.COMMIT, 8: tokens.ROLLBACK}[message.body[22]]
                     channel.send(tokens.transaction_change(kind, 1) + tokens.done())
@@ -115,22 +120,29 @@ class RowsServer:
         except (wire.Closed, OSError):
             connection.close()
 
-    def _log_in(self, channel: wire.Channel) -> None:
-        channel.read()
+    def _log_in(self, channel: wire.Channel, is_encrypted: bool) -> None:
+        asked = logins.read_prelogin(channel.read().body).get(logins.ENCRYPTION, b"\0")[0]
+        encryption = logins.NOT_SUPPORTED
+        if is_encrypted:
+            encryption = logins.ENCRYPT_ON if asked == logins.ENCRYPT_ON else logins.ENCRYPT_REQUIRED
         channel.send(logins.write_prelogin([(logins.VERSION, struct.pack(">BBHH", 16, 0, 4175, 0)),
-                                            (logins.ENCRYPTION, bytes([logins.NOT_SUPPORTED])), (logins.MARS, b"\0")]))
+                                            (logins.ENCRYPTION, bytes([encryption])), (logins.MARS, b"\0")]))
+        if is_encrypted:
+            channel.start_tls(self._certificate.context(strict=False), in_packets=True)
         hello = logins.read_login7(channel.read().body)
-        size = logins.packet_bytes(hello.packet_bytes)
+        size = logins.packet_bytes(hello.packet_bytes, is_encrypted)
         greeting = logins.Greeting("bench", "BENCH", SqlType("varchar").text_collation.raw, (16, 0, 4175))
         channel.send(logins.login_answer(hello, greeting, size))
         channel.packet_bytes = size
 
 
 def main() -> None:
-    server = RowsServer()
-    print(json.dumps({"port": server.listener.getsockname()[1]}), flush=True)
-    threading.Thread(target=server.serve, daemon=True).start()
-    sys.stdin.read()
+    with tempfile.TemporaryDirectory(prefix="tds-rows-") as folder:
+        server = RowsServer(pathlib.Path(folder))
+        print(json.dumps({mode: listener.getsockname()[1] for mode, listener in server.listeners.items()}), flush=True)
+        for mode in server.listeners:
+            threading.Thread(target=server.serve, args=(mode,), daemon=True).start()
+        sys.stdin.read()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from . import tokens
 from .parameters import Reader
 from .seam import Login, SqlMessage
 from .types import Abilities
-from .wire import DEFAULT_PACKET, LARGEST_PACKET, SMALLEST_PACKET, Closed
+from .wire import DEFAULT_PACKET, LARGEST_ENCRYPTED_PACKET, LARGEST_PACKET, SMALLEST_PACKET, Closed
 
 VERSION, ENCRYPTION, INSTANCE, THREAD, MARS, TRACE, FED_AUTH_REQUIRED, NONCE = range(8)
 ENCRYPT_OFF, ENCRYPT_ON, NOT_SUPPORTED, ENCRYPT_REQUIRED = range(4)
@@ -130,8 +130,9 @@ def read_fed_auth_token(body: bytes) -> tuple[str, bytes]:
     return token, reader.take(reader.left)
 
 
-def packet_bytes(asked: int) -> int:
-    return min(max(asked or DEFAULT_PACKET, SMALLEST_PACKET), LARGEST_PACKET)
+def packet_bytes(asked: int, is_encrypted: bool) -> int:
+    largest = LARGEST_ENCRYPTED_PACKET if is_encrypted else LARGEST_PACKET
+    return min(max(asked or DEFAULT_PACKET, SMALLEST_PACKET), largest)
 
 
 def acknowledged(hello: Hello) -> list[tuple[int, bytes]]:

@@ -251,7 +251,7 @@ class _Connection:
         except SqlError as error:
             self._channel.send(tokens.error(error, self._settings.name) + tokens.done(tokens.ERROR))
             return None
-        packet = logins.packet_bytes(hello.packet_bytes)
+        packet = logins.packet_bytes(hello.packet_bytes, self._channel.tls is not None)
         greeting = logins.Greeting(session.database, self._settings.name, self._settings.collation,
                                    self._settings.version, route)
         self._channel.send(logins.login_answer(hello, greeting, packet))

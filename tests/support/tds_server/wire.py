@@ -16,6 +16,8 @@ BATCH, RPC, REPLY, ATTENTION, BULK, FED_AUTH_TOKEN, TRANSACTION, LOGIN7, SSPI, P
     1, 3, 4, 6, 7, 8, 0x0E, 0x10, 0x11, 0x12)
 END, IGNORE, RESET, RESET_KEEP_TRANSACTION = 0x01, 0x02, 0x08, 0x10
 SMALLEST_PACKET, DEFAULT_PACKET, LARGEST_PACKET = 512, 4096, 32767
+# "The maximum network packet size for encrypted connections is 16,383 bytes" (Configure the network packet size).
+LARGEST_ENCRYPTED_PACKET = 16383
 _READ_BYTES = 1 << 16
 
 
