@@ -24,7 +24,7 @@ def own_files(path, seen):
         return
     seen.add(path)
     for name in INCLUDE.findall(path.read_text()):
-        for base in (ROOT / "src", ROOT, path.parent):
+        for base in (ROOT / "src", ROOT / "include", ROOT, path.parent):
             if (base / name).is_file():
                 own_files((base / name).resolve(), seen)
                 break

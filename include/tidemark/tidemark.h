@@ -69,7 +69,7 @@ struct PipelineSchema {
 };
 
 struct PipelineDatabase {
-  std::string name;          // as paths have it; empty: from the source. Needed where tables are
+  std::string name;          // as paths have it; empty: from the source. Needed with schemas
   std::string source;        // a SQLite file's path, or a URL; as the program's SOURCE
   std::string password;      // secret; empty: the source needs none, or has it
   std::string catalog_name;  // in a catalogue; empty: `name`
@@ -103,9 +103,9 @@ struct ProgressEvent {
   int tables = 0;                   // kPlanned: how many of a database are worked on
   TableId table;                    // but for kPlanned
   std::int64_t estimated_rows = 0;  // kPlanned, kBegan; 0: unknown
-  std::int64_t rows = 0,
-               bytes = 0;  // kAdvanced: since the last one; kResumed: read by a run before
-  bool is_ok = true;       // kEnded. kRetried takes an end back
+  // kAdvanced: since the last one. kResumed: read by an earlier run.
+  std::int64_t rows = 0, bytes = 0;
+  bool is_ok = true;  // kEnded. kRetried takes an end back
 };
 
 // A look at a part of each table, chosen at random: ranges of its key in the source, and as large a
