@@ -202,7 +202,9 @@ LandedState Landing::Committed(const LandingCommit& commit) const {
   for (const auto& object : next.pending) run.files.push_back(object.key);
   run.bytes = sealed_bytes();
   run.finished_us = next.landed_at_us;
+  if (commit.adopted_us > 0) next.adopted_us = commit.adopted_us;
   if (commit.replaces_older_files) {
+    next.adopted_us = 0;
     next.base_timestamp_us = first_timestamp_us_;
     next.dropped.clear();
     next.former_names.clear();
@@ -251,7 +253,7 @@ Status Landing::CommitPrune() {
                 layout_.StateKey() + ": its base is not visible yet, so nothing is pruned",
                 "run tidemark compact --prune again");
   auto next = state_;
-  // Files of an adopted folder are no part of the fold.
+  // Files of another program stay where they are; what they held is in the base.
   for (auto& key : TRY(OlderFiles(state_.base.timestamp_us)))
     if (FileTimestamp(key) >= 0) next.remove.push_back(std::move(key));
   next.base_timestamp_us = state_.base.timestamp_us;

@@ -44,6 +44,7 @@ struct LandingCommit {
   LandedConfig config;
   Presentation presentation;  // as far as it is said
   std::int64_t retention_seconds = 0;
+  std::int64_t adopted_us = 0;        // as in LandedState; 0: stays as it is
   bool replaces_older_files = false;  // this run's files are the table; all older ones are removed
   RunSummary summary;                 // files, bytes and finished_us are filled in
 };

@@ -289,6 +289,7 @@ Status ReadState(const Json& json, LandedState& state) {
   if (json.is_object() && json.contains("base"))
     fields.ReadObject("base", [&](const Json& j) { return ReadBase(j, state.base); });
   fields.Read("base_timestamp_us", state.base_timestamp_us);
+  if (json.is_object() && json.contains("adopted_us")) fields.Read("adopted_us", state.adopted_us);
   fields.Read("retention_seconds", state.retention_seconds);
   fields.Read("live_files", state.live_files);
   fields.Read("live_rows", state.live_rows);
@@ -340,6 +341,7 @@ std::string Serialize(const LandedState& state) {
                {"config", ConfigJson(state.config)},
                {"presentation", PresentationJson(state.presentation)},
                {"base_timestamp_us", state.base_timestamp_us},
+               {"adopted_us", state.adopted_us},
                {"retention_seconds", state.retention_seconds},
                {"live_files", state.live_files},
                {"live_rows", state.live_rows},

@@ -71,17 +71,27 @@ std::string ViewSelect::ColumnsOfBase() const {
   return text;
 }
 
+// A column of the key, in the one spelling of what is one key to its database.
+std::string ViewSelect::KeyColumn(const std::string& column, const std::string& of) const {
+  auto name = of + Name(column);
+  auto found = std::ranges::find(state_->columns, column, &Column::name);
+  auto spelling = found == state_->columns.end() ? tidemark::Spelling::kExact : found->spelling;
+  if (spelling == tidemark::Spelling::kExact) return name;
+  return spelling == tidemark::Spelling::kCase ? "lower(rtrim(" + name + "))"
+                                               : "rtrim(" + name + ")";
+}
+
 std::string ViewSelect::Key() const {
   std::string text;
-  for (const auto& column : state_->key) text += (text.empty() ? "" : ", ") + Name(column);
+  for (const auto& column : state_->key) text += (text.empty() ? "" : ", ") + KeyColumn(column, "");
   return text;
 }
 
 std::string ViewSelect::SameKey(std::string_view a, std::string_view b) const {
   std::string text;
   for (const auto& column : state_->key)
-    text += (text.empty() ? "" : " AND ") + std::string(a) + "." + Name(column) + " = " +
-            std::string(b) + "." + Name(column);
+    text += (text.empty() ? "" : " AND ") + KeyColumn(column, std::string(a) + ".") + " = " +
+            KeyColumn(column, std::string(b) + ".");
   return text;
 }
 

@@ -58,6 +58,7 @@ class ViewSelect {
   bool has_base(const ViewFiles& files) const { return !files.base.empty(); }
   bool keeps_deleted() const { return state_->presentation.soft_delete.value_or(false); }
   std::string Key() const;
+  std::string KeyColumn(const std::string& column, const std::string& of) const;
   std::string SameKey(std::string_view a, std::string_view b) const;
   std::string Changes(const ViewFiles& files, bool above_base) const;
   std::string WithoutKey(const ViewFiles& files, const std::string& added_to_changes,

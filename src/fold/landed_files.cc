@@ -62,6 +62,8 @@ Result<std::vector<LandedFile>> ListLive(ObjectStore& store, const TableLayout& 
     auto page = TRY(store.List(layout.DataPrefix(), after, kListLimit));
     for (auto& object : page) {
       auto timestamp_us = FileTimestamp(object.key);
+      if (timestamp_us < 0 && state.adopted_us > 0)
+        timestamp_us = std::min(object.modified_us, state.adopted_us);
       if (object.key.ends_with(".parquet") && IsLive(timestamp_us, state) &&
           !removed.contains(object.key))
         files.push_back(

@@ -32,8 +32,14 @@ class Numbers {
     for (int i = 0; i < 8; ++i) text_[i] = static_cast<char>(bits >> (56 - 8 * i));
     return {'r', {text_, 8}};
   }
+  // An exact number in decimal: as a text.
+  Canonical OfText(std::string text) {
+    decimal_ = std::move(text);
+    return {'t', decimal_};
+  }
 
  private:
+  std::string decimal_;
   char text_[24];
 };
 
@@ -46,8 +52,10 @@ std::string_view BytesAt(const arrow::Array& values, std::int64_t row) {
 bool HasForm(const arrow::Array& values) {
   switch (values.type_id()) {
     case arrow::Type::BOOL:
+    case arrow::Type::INT16:
     case arrow::Type::INT64:
     case arrow::Type::DOUBLE:
+    case arrow::Type::DECIMAL128:
     case arrow::Type::STRING:
     case arrow::Type::BINARY:
       return true;
@@ -62,6 +70,10 @@ Canonical ValueAt(const arrow::Array& values, std::int64_t row, Numbers& numbers
       bool value = static_cast<const arrow::BooleanArray&>(values).Value(row);
       return numbers.Of(std::int64_t{value});
     }
+    case arrow::Type::INT16:
+      return numbers.Of(std::int64_t{static_cast<const arrow::Int16Array&>(values).Value(row)});
+    case arrow::Type::DECIMAL128:
+      return numbers.OfText(static_cast<const arrow::Decimal128Array&>(values).FormatValue(row));
     case arrow::Type::INT64:
       return numbers.Of(static_cast<const arrow::Int64Array&>(values).Value(row));
     case arrow::Type::DOUBLE:

@@ -380,6 +380,7 @@ Status TableRun::Commit() {
   commit.config = ConfigOf(context_.options, table_.layout.name);
   commit.presentation = PresentationOf(context_.options, table_.layout.name);
   commit.retention_seconds = status.retention_seconds;
+  if (decision().adopted_version) commit.adopted_us = landing_.timestamp_us() - 1;
   commit.replaces_older_files = decision().replaces_older_files && is_loading();
   auto& summary = commit.summary;
   summary.mode = is_loading() ? "full" : "incremental";
