@@ -69,10 +69,13 @@ struct PipelineSchema {
 };
 
 struct PipelineDatabase {
-  std::string name;          // as paths have it; empty: from the source. Needed with schemas
-  std::string source;        // a SQLite file's path, or a URL; as the program's SOURCE
-  std::string password;      // secret; empty: the source needs none, or has it
-  std::string catalog_name;  // in a catalogue; empty: `name`
+  std::string name;      // as paths have it; empty: from the source. Needed with schemas
+  std::string source;    // a SQLite file's path, or a URL; as the program's SOURCE
+  std::string password;  // secret; empty: the source needs none, or has it
+  // Of a server: "user", "encrypt", "ca_file", … as its URL and the configuration's `connection`
+  // have them. Never printed: secrets may be among them.
+  std::map<std::string, std::string> connection;
+  std::string catalog_name;             // in a catalogue; empty: `name`
   std::vector<PipelineSchema> schemas;  // none: all tables
 };
 
@@ -163,6 +166,9 @@ struct SyncResult {
   int failed = 0;
   std::vector<TableResult> tables;        // by name
   std::vector<DatabaseResult> databases;  // of a run over several; none: it was about one
+  // The run was stopped: what was committed stays; tables that it did not come to have failed as
+  // kCancelled.
+  bool is_stopped = false;
 };
 
 // One of the runs of a service.
@@ -232,6 +238,7 @@ struct StatusResult {
   std::vector<TableStanding> tables;      // by name; those chosen, where databases are named
   std::vector<TableId> others;            // at the destination, and not chosen
   std::vector<DatabaseResult> databases;  // that could not be asked, and why
+  std::vector<std::string> warnings;      // of the destination as a whole
 };
 
 // Tables of some databases and where they are landed. A value: cheap to copy, usable from many
@@ -245,7 +252,7 @@ class Pipeline {
   static std::expected<Pipeline, Failure> FromOptions(const PipelineOptions& options);
 
   // Lands what changed, everything the first time. A Failure: nothing could be done at all, or the
-  // run was stopped (kCancelled; what was committed stays). Else each table's outcome is told.
+  // run was stopped before any table was known (kCancelled). Else each table's outcome is told.
   std::expected<SyncResult, Failure> Sync(const RunOptions& run = {}) const;
   // Sync at once, and again whenever `every_us` have passed since the last one began, or as soon as
   // that one is done; up to a tenth of that later, so that many services do not come together.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -45,6 +46,8 @@ struct Connection {
   std::string server, database, sql_login, password, encrypt, path;
   int port = 0;
   bool trusts_server_certificate = false;
+  // All other keys that are given, as they are called.
+  std::vector<std::pair<std::string, std::string>> settings = {};
 };
 
 struct Output {

@@ -10,7 +10,13 @@ constexpr std::string_view kTypeWords[] = {"sqlserver", "sqlite", "postgresql"};
 constexpr std::string_view kFormatWords[] = {"per_table", "unified"};
 constexpr std::string_view kCodecWords[] = {"zstd", "snappy", "gzip", "brotli", "lz4", "none"};
 constexpr std::string_view kRenameWords[] = {"backfill", "views"};
-constexpr std::string_view kEncryptWords[] = {"strict", "mandatory", "optional"};
+constexpr std::string_view kEncryptWords[] = {"strict", "true",      "login",
+                                              "false",  "mandatory", "optional"};
+constexpr std::string_view kAuthenticationWords[] = {
+    "SqlPassword", "ActiveDirectoryManagedIdentity", "ActiveDirectoryServicePrincipal",
+    "ActiveDirectoryAccessToken", "Command"};
+constexpr std::string_view kIntentWords[] = {"ReadWrite", "ReadOnly"};
+constexpr std::string_view kFineTimeWords[] = {"columns", "truncate"};
 constexpr std::string_view kStarWords[] = {"*"};
 
 constexpr Shape kText{};
@@ -32,6 +38,12 @@ constexpr Shape kCodec{.kind = Kind::kWord, .noun = "a compression", .words = kC
 constexpr Shape kOnRename{.kind = Kind::kWord, .noun = "a policy", .words = kRenameWords};
 constexpr Shape kEncryptWord{
     .kind = Kind::kWord, .noun = "a kind of encryption", .words = kEncryptWords};
+constexpr Shape kAuthentication{
+    .kind = Kind::kWord, .noun = "a way to log in", .words = kAuthenticationWords};
+constexpr Shape kIntent{.kind = Kind::kWord, .noun = "an intent", .words = kIntentWords};
+constexpr Shape kFineTimes{.kind = Kind::kWord, .noun = "a policy", .words = kFineTimeWords};
+constexpr Shape kPacketSize{
+    .kind = Kind::kInteger, .noun = "a number of bytes", .min = 512, .max = 32767};
 constexpr Shape kNames{.kind = Kind::kList, .noun = "a list of names", .item = &kName};
 constexpr Shape kTexts{.kind = Kind::kList, .noun = "a list of texts", .item = &kText};
 
@@ -119,8 +131,29 @@ constexpr Key kConnectionKeys[] = {
      false,
      true,
      {"TIDEMARK_PASSWORD", "AZSQL_PASSWORD"}},
-    {"encrypt", &kEncryptWord, "Encryption of the connection; mandatory unless given."},
+    {"encrypt", &kEncryptWord,
+     "Encryption of the connection: strict, true (mandatory), login or false (optional); true "
+     "unless "
+     "given."},
     {"trust_server_certificate", &kBoolean, "Whether any certificate of the server will do."},
+    {"ca_file", &kPath,
+     "Authorities that certificates are checked with, in place of the system's."},
+    {"host_name_in_certificate", &kText,
+     "The name that the certificate bears, if not the server's."},
+    {"instance", &kName, "A named instance of the server."},
+    {"authentication", &kAuthentication,
+     "How to log in: SqlPassword, or a way of Entra ID; SqlPassword unless given."},
+    {"access_token", &kText, "For ActiveDirectoryAccessToken.", false, true},
+    {"token_command", &kText, "For Command: what prints an access token."},
+    {"client_id", &kText, "The application, or one of several managed identities."},
+    {"client_secret", &kText, "The application's secret.", false, true},
+    {"tenant_id", &kText, "The application's tenant; the server is asked unless given."},
+    {"application_intent", &kIntent, "ReadOnly reads from a copy, which tracks no changes."},
+    {"connect_timeout", &kTime, "How long a login may take: 15s unless given."},
+    {"query_timeout", &kTime, "How long the server may be silent; without end unless given."},
+    {"packet_size", &kPacketSize, "Bytes of a packet: 32767 unless given."},
+    {"fine_times", &kFineTimes,
+     "The last digit of datetime2(7): columns lands it beside the value, truncate leaves it out."},
     {"path",
      &kPath,
      "SQLite: a file, or a folder that holds <database>.db.",

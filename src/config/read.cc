@@ -72,15 +72,27 @@ Status AddDotEnv(Environment& environment, const std::string& file) {
 }
 
 Connection ReadConnection(const Section& section) {
-  return {.type = section.Text("type"),
-          .server = section.Text("server"),
-          .database = section.Text("database"),
-          .sql_login = section.Text("sql_login"),
-          .password = section.Text("password"),
-          .encrypt = section.Text("encrypt"),
-          .path = section.Text("path"),
-          .port = static_cast<int>(section.Integer("port").value_or(0)),
-          .trusts_server_certificate = section.Boolean("trust_server_certificate").value_or(false)};
+  constexpr std::string_view kSettings[] = {"ca_file",         "host_name_in_certificate",
+                                            "instance",        "authentication",
+                                            "access_token",    "token_command",
+                                            "client_id",       "client_secret",
+                                            "tenant_id",       "application_intent",
+                                            "connect_timeout", "query_timeout",
+                                            "packet_size",     "fine_times"};
+  Connection connection{
+      .type = section.Text("type"),
+      .server = section.Text("server"),
+      .database = section.Text("database"),
+      .sql_login = section.Text("sql_login"),
+      .password = section.Text("password"),
+      .encrypt = section.Text("encrypt"),
+      .path = section.Text("path"),
+      .port = static_cast<int>(section.Integer("port").value_or(0)),
+      .trusts_server_certificate = section.Boolean("trust_server_certificate").value_or(false)};
+  for (auto name : kSettings)
+    if (auto value = section.Text(name); !value.empty())
+      connection.settings.emplace_back(name, std::move(value));
+  return connection;
 }
 
 // What a source needs, and what it cannot take.

@@ -52,11 +52,42 @@ Result<std::string> SqlitePath(const config::Config& config, const config::Datab
   return path;
 }
 
+// A name as part of a URL.
+std::string UrlPart(std::string_view name) {
+  std::string part;
+  for (char c : name) {
+    bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '.' || c == '-' || c == '_';
+    part += is_plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return part;
+}
+
+// Where the server is, as people are told it; how to get there, instance, port and login included,
+// is said by ConnectionOf.
+std::string ServerUrl(const config::Connection& connection, const std::string& database) {
+  auto host = std::string_view(connection.server);
+  if (host.starts_with("tcp:")) host.remove_prefix(4);
+  host = host.substr(0, host.find_first_of("\\,: "));
+  return fmt::format("{}://{}/{}", connection.type, UrlPart(host), UrlPart(database));
+}
+
+std::map<std::string, std::string> ConnectionOf(const config::Connection& connection) {
+  if (connection.type == "sqlite") return {};
+  std::map<std::string, std::string> made(connection.settings.begin(), connection.settings.end());
+  made["server"] = connection.server;
+  made["user"] = connection.sql_login;
+  made["encrypt"] = connection.encrypt;
+  if (connection.port > 0) made["port"] = fmt::format("{}", connection.port);
+  if (connection.trusts_server_certificate) made["trust_server_certificate"] = "true";
+  std::erase_if(made, [](const auto& entry) { return entry.second.empty(); });
+  return made;
+}
+
 // As the program's SOURCE.
 Result<std::string> SourceOf(const config::Config& config, const config::Database& database) {
   const auto& type = config.connection.type;
-  if (type != "sqlite")
-    return fmt::format("{}://{}/{}", type, config.connection.server, database.name);
+  if (type != "sqlite") return ServerUrl(config.connection, database.name);
   if (database.schemas.size() > 1)
     return Fail(ErrorKind::kInvalid,
                 fmt::format("{}: databases.{}: SQLite has one schema, {} are given", config.file,
@@ -119,12 +150,13 @@ Result<PipelineOptions> OptionsOf(const config::Config& config) {
                           .hash_key = config.hash_key,
                           .stores = AccessOf(config.stores)};
   for (const auto& database : config.databases) {
-    auto& made =
-        options.databases.emplace_back(PipelineDatabase{.name = database.name,
-                                                        .source = TRY(SourceOf(config, database)),
-                                                        .password = config.connection.password,
-                                                        .catalog_name = database.uc_catalog,
-                                                        .schemas = {}});
+    auto& made = options.databases.emplace_back(
+        PipelineDatabase{.name = database.name,
+                         .source = TRY(SourceOf(config, database)),
+                         .password = config.connection.password,
+                         .connection = ConnectionOf(config.connection),
+                         .catalog_name = database.uc_catalog,
+                         .schemas = {}});
     std::ranges::transform(database.schemas, std::back_inserter(made.schemas), SchemaOf);
   }
   return options;

@@ -88,6 +88,7 @@ Result<DatabaseSetup> DatabaseOf(const PipelineDatabase& asked, const PipelineOp
   if (database.is_chosen && asked.name.empty())
     return Fail(ErrorKind::kInvalid, "a database whose tables are chosen has no name");
   auto& source = database.source_options;
+  source.settings = asked.connection;
   source.lock_timeout_ms = options.lock_timeout_ms.value_or(source.lock_timeout_ms);
   if (asked.schemas.size() == 1) source.schema = asked.schemas.front().name;
   database.options.catalog = asked.catalog_name;

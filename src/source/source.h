@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -123,6 +124,9 @@ struct SourceOptions {
   // How much a snapshot may make the source's write-ahead log grow before it moves to a private
   // copy.
   std::int64_t wal_budget_bytes = 64 << 20;
+  // What else a configuration says of the connection, by the source's own names; never printed, as
+  // a password may be among them.
+  std::map<std::string, std::string> settings = {};
   std::stop_token stop;  // asked for between batches: kCancelled
 };
 

@@ -133,12 +133,21 @@ def test_nothing_usable_is_3_and_leaves_no_folder(tmp_path):
 
 
 def test_a_server_is_understood_and_said_not_to_be_there_yet(tmp_path):
-    name = write(tmp_path, "connection: {server: s, sql_login: l, password: hunter2}\n"
+    name = write(tmp_path, "connection: {type: postgresql, server: s, sql_login: l, password: hunter2}\n"
                            "storage: {ingest_pipeline: out}\ndatabases: {crm: {dbo: [Orders]}}\n")
     done = run("sync", "-c", name, cwd=tmp_path)
     assert done.code == 2, done
-    assert "sqlserver://s/crm: this version cannot read from sqlserver" in done.err
+    assert "postgresql://s/crm: this version cannot read from postgresql" in done.err
     assert "hunter2" not in done.err
+
+
+def test_a_server_that_does_not_answer(tmp_path):
+    name = write(tmp_path, "connection: {server: 127.0.0.1, port: 1, sql_login: l, password: hunter2}\n"
+                           "storage: {ingest_pipeline: out}\ndatabases: {crm: {dbo: [Orders]}}\n")
+    done = run("sync", "-c", name, "--retries", "0", cwd=tmp_path)
+    assert done.code == 3, done
+    assert "127.0.0.1" in done.err and "hunter2" not in done.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_variables_and_options_in_their_order(tmp_path):

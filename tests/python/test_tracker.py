@@ -171,9 +171,9 @@ def test_a_password_is_neither_an_argument_nor_in_a_file(shop, monkeypatch):
     assert not pathlib.Path(words[words.index("-c") + 1]).exists()
 
 
-def test_a_server_is_refused_with_a_sentence(shop):
-    ct = tidemark.ChangeTracker("server.example", "login", "secret-word", to="x")
+def test_a_server_that_does_not_answer_is_told_with_a_sentence(shop):
+    ct = tidemark.ChangeTracker("127.0.0.1,1", "login", "secret-word", to="x")
     ct.tables = {"shop": {"dbo": ["orders"]}}
     with pytest.raises(tidemark.TidemarkError) as caught:
         ct.sync()
-    assert "sqlserver" in str(caught.value) and "secret-word" not in str(caught.value)
+    assert "127.0.0.1" in str(caught.value) and "secret-word" not in str(caught.value)
