@@ -100,6 +100,10 @@ const Option kSample = {
 const Option kSeed = {.name = "--seed",
                       .value = "N",
                       .text = "with --sample: choose as the run did that printed this seed"};
+const Option kApply = {.name = "--apply",
+                       .text =
+                           "run the statements in the server's database, rather than print "
+                           "them"};
 const Option kJson = {.name = "--json", .text = "print one JSON document instead of a table"};
 
 const Option kQuiet = {
@@ -207,16 +211,20 @@ const std::vector<Command> kCommands = {
      .examples = {"tidemark compact landing", "tidemark compact landing --table 'order*' --prune",
                   "tidemark compact landing --json"}},
     {.name = "track",
-     .operands = "enable|disable|status|clean FILE [TABLE...]",
-     .text = "change tracking in a SQLite database, so that a sync costs what changed",
-     .details = "enable   write triggers and a log into FILE (all tables, or those named)\n"
-                "disable  take them out again\n"
-                "status   what is tracked, since when, and how many changes are kept\n"
-                "clean    remove changes that are older than the time they are kept",
-     .options = {&kRetention, &kLockTimeout, &kJson},
+     .operands = "enable|disable|status|clean SOURCE [TABLE...]",
+     .text = "change tracking in a database, so that a sync costs what changed",
+     .details =
+         "SOURCE is a SQLite file, or sqlserver://user@host/database: of a server's database\n"
+         "enable and disable print the statements, and run them with --apply.\n"
+         "enable   write triggers and a log into the file (all tables, or those named)\n"
+         "disable  take them out again\n"
+         "status   what is tracked, since when, and how many changes are kept\n"
+         "clean    remove changes that are older than the time they are kept",
+     .options = {&kRetention, &kLockTimeout, &kApply, &kJson},
      .first_words = {"enable", "disable", "status", "clean"},
      .examples = {"tidemark track enable shop.db", "tidemark track enable shop.db orders customers",
-                  "tidemark track status shop.db", "tidemark track clean shop.db"}},
+                  "tidemark track status shop.db", "tidemark track clean shop.db",
+                  "tidemark track enable sqlserver://sa@localhost/shop dbo.orders"}},
     {.name = "schema",
      .operands = "",
      .text = "print the JSON Schema of the configuration file, for editors",

@@ -8,6 +8,8 @@
 #include "cli/output.h"
 #include "cli/quantities.h"
 #include "cli/run.h"
+#include "cli/track_server.h"
+#include "source/source.h"
 #include "source/sqlite/tracking.h"
 
 namespace tidemark::cli {
@@ -136,8 +138,14 @@ int RunTrack(const Arguments& arguments) {
   options->stop = signals.token();
   auto path = arguments.operands()[1];
   if (path.starts_with("sqlite:")) path.erase(0, 7);
-  auto text = Track(action, path, *options, arguments.Has("--json"));
-  if (!text) return EndWith(Opening(path, std::move(text.error())), signals);
+  bool is_server = path.starts_with("sqlserver://");
+  if (arguments.Has("--apply") && !is_server)
+    return EndWith(WrongWords({ErrorKind::kInvalid, "track: --apply is for a server's databases",
+                               "a file is written at once"}),
+                   signals);
+  auto text = is_server ? TrackServer(arguments, signals.token())
+                        : Track(action, path, *options, arguments.Has("--json"));
+  if (!text) return EndWith(Opening(WithoutSecrets(path), std::move(text.error())), signals);
   if (arguments.Has("--quiet") && !arguments.Has("--json")) text->clear();
   return PrintResult(*text) ? kAllDone : kSomeFailed;
 }

@@ -2,12 +2,14 @@
 
 #include "source/source.h"
 #include "source/sqlite/source.h"
+#include "source/sqlserver/source.h"
 
 namespace tidemark {
 namespace {
 
 constexpr std::array kKinds = {
     SourceKind{.scheme = "sqlite", .open = sqlite::OpenSqliteSource},
+    SourceKind{.scheme = "sqlserver", .open = sqlserver::OpenSqlServerSource},
 };
 
 // The letters in front of "://", or of ':' when they name a kind; empty: the text is a path.

@@ -126,6 +126,8 @@ std::string_view IncarnationText() {
 
 std::string_view VersionText() { return "SELECT CHANGE_TRACKING_CURRENT_VERSION()"; }
 
+std::string_view MinValidText() { return "SELECT CHANGE_TRACKING_MIN_VALID_VERSION(@p1)"; }
+
 std::string TablesText(const CatalogLevel& level) {
   bool has_2016 = level.AtLeast(13), has_2017 = level.AtLeast(14), has_2022 = level.AtLeast(16);
   auto column = [](bool is_there, std::string_view name, std::string_view type) {
@@ -253,6 +255,14 @@ std::string ChangedTablesText(std::span<const TableRef> tables) {
     text +=
         fmt::format("{}SELECT {} WHERE EXISTS (SELECT 1 FROM CHANGETABLE(CHANGES {}, @p{}) AS ct)",
                     i > 0 ? " UNION ALL " : "", i, Quoted(tables[i]), i + 1);
+  return text;
+}
+
+std::string EmptyTablesText(std::span<const TableRef> tables) {
+  std::string text;
+  for (std::size_t i = 0; i < tables.size(); ++i)
+    text += fmt::format("{}SELECT {} WHERE NOT EXISTS (SELECT 1 FROM {})",
+                        i > 0 ? " UNION ALL " : "", i, Quoted(tables[i]));
   return text;
 }
 

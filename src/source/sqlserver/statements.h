@@ -50,6 +50,8 @@ std::string_view DatabaseText();
 // Its restore history; error 208, 297 or 300 where the server keeps it to itself.
 std::string_view IncarnationText();
 std::string_view VersionText();  // bigint, NULL: change tracking is off
+// Of the table with object id @p1: the lowest version after which all changes are kept.
+std::string_view MinValidText();
 
 // Tables, columns, keys and row-level security of the whole database, one statement each.
 std::string TablesText(const CatalogLevel& level);
@@ -90,6 +92,8 @@ std::string ChangesText(const ChangesQuery& query);
 
 // The numbers (from 0) of those tables that have changes after version @p<number + 1>.
 std::string ChangedTablesText(std::span<const TableRef> tables);
+// The numbers of those that have no row.
+std::string EmptyTablesText(std::span<const TableRef> tables);
 // At most kTablesAStatement of them: a statement has 2,100 parameters, and a plan must stay small.
 inline constexpr std::size_t kTablesAStatement = 200;
 
