@@ -4,7 +4,6 @@
 #include <arrow/compute/api_vector.h>
 
 #include <algorithm>
-#include <bit>
 
 #include "base/arrow_result.h"
 #include "base/random.h"
@@ -14,14 +13,12 @@
 #include "fold/key_spelling.h"
 #include "fold/landed_reader.h"
 #include "fold/row_bytes.h"
+#include "fold/row_order.h"
 
 namespace tidemark {
 namespace {
 
 constexpr std::int64_t kMemoryBytesMin = 256 << 10;
-// Of a column that a file does not have: no text that SQL could spell as a name.
-const std::string kNoName("\0", 1);
-constexpr std::int64_t kPartitionsMin = 16, kPartitionsMax = 256;
 
 // Who may use how much of the budget; reading the changes and streaming the base do not overlap
 // with merging, which has what reading had.
@@ -60,23 +57,18 @@ class BaseFold {
         state_(state),
         options_(options),
         shares_(Shares::Of(options.memory_bytes)),
-        schema_(RowSchema(TableOf(state))),
         hash_(SystemRandom()),
         filter_(shares_.filter),
         sink_(sink) {}
 
   Result<std::int64_t> Run(const FoldedFiles& files) {
-    TRY(SelectColumns());
-    rows_ = TRY(BaseRows::Make(BaseSchema(state_, options_.kind), order_, options_.kind,
+    order_ = TRY(RowOrder::Make(TableOf(state_), state_.key, true));
+    spelling_ = order_.key_spelling();
+    rows_ = TRY(BaseRows::Make(BaseSchema(state_, options_.kind), order_.all(), options_.kind,
                                shares_.output, [this](auto batch) { return Emit(batch); }));
     folder_ = TRY(TempFolder::Open(options_.temp_dir));
     MakePartitions(files);
-    std::uint32_t rank = 0;
-    std::int64_t timestamp_us = -1;
-    for (const auto& file : files.changes) {
-      if (file.timestamp_us != std::exchange(timestamp_us, file.timestamp_us)) ++rank;
-      TRY(ReadChanges(file, rank));
-    }
+    for (const auto& file : files.changes) TRY(ReadChanges(file));
     for (const auto& file : files.older) TRY(StreamOlder(file));
     BaseMerge merge(
         *folder_,
@@ -88,14 +80,12 @@ class BaseFold {
   }
 
  private:
-  Status SelectColumns();
   void MakePartitions(const FoldedFiles& files);
   Result<std::unique_ptr<LandedReader>> Open(const LandedFile& file);
-  Status ReadChanges(const LandedFile& file, std::uint32_t rank);
+  Status ReadChanges(const LandedFile& file);
   Status StreamOlder(const LandedFile& file);
   Status StreamBatch(const LandedReader::Rows& rows, std::span<const int> columns,
                      const LandedFile& file);
-  Status Append(const RecordSet& set, const Record& record, std::string_view head);
   Status Emit(const std::shared_ptr<arrow::RecordBatch>& batch) {
     emitted_ += batch->num_rows();
     return sink_(batch);
@@ -111,12 +101,10 @@ class BaseFold {
   const LandedState& state_;
   const BaseFoldOptions& options_;
   const Shares shares_;
-  const std::shared_ptr<arrow::Schema> schema_;  // of the table's own columns
   const RowHash hash_;
   KeyFilter filter_;
   const Fold::BatchSink& sink_;
-  std::vector<int> order_;  // columns in the order of rows' bytes: the key's first
-  int key_columns_ = 0;
+  RowOrder order_;
   KeySpelling spelling_;
   std::unique_ptr<BaseRows> rows_;
   std::unique_ptr<TempFolder> folder_;
@@ -126,89 +114,39 @@ class BaseFold {
   std::int64_t emitted_ = 0;
 };
 
-Status BaseFold::SelectColumns() {
-  for (const auto& name : state_.key) {
-    int column = schema_->GetFieldIndex(name);
-    if (column < 0)
-      return Fail(ErrorKind::kInvalid, "key column \"" + name + "\" is not a column of the table");
-    order_.push_back(column);
-  }
-  key_columns_ = static_cast<int>(order_.size());
-  std::vector<Column> key_columns;
-  for (int column : order_) key_columns.push_back(state_.columns[static_cast<std::size_t>(column)]);
-  spelling_ = KeySpelling(key_columns);
-  for (int column = 0; column < schema_->num_fields(); ++column)
-    if (std::ranges::find(order_, column) == order_.end()) order_.push_back(column);
-  for (int column : order_)
-    TRY_WHILE("column \"" + schema_->field(column)->name() + "\"",
-              CheckHasBytes(*schema_->field(column)->type()));
-  return {};
-}
-
 void BaseFold::MakePartitions(const FoldedFiles& files) {
   std::int64_t bytes = 0;
   for (const auto& file : files.changes) bytes += file.size_bytes;
-  // Packed rows take several times their size; a wrong guess costs another split, not memory.
-  auto wanted = std::clamp(bytes * 8 / shares_.table, kPartitionsMin, kPartitionsMax);
-  auto count = static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(wanted)));
+  // Packed rows take several times their size.
+  level_ = FirstLevel(bytes * 8, shares_.table);
+  auto count = 1 << level_.bits;
   changes_ = std::make_unique<Partitions>(*folder_, "changes", count, shares_.changes);
   older_ = std::make_unique<Partitions>(*folder_, "older", count, shares_.older);
   RecordShape shape({.row = false, .order = true, .key_size = true, .payload = true});
   changes_set_ = {shape, changes_.get()};
   older_set_ = {shape, older_.get()};
-  level_ = {std::countr_zero(static_cast<unsigned>(count)), 0};
 }
 
 // The table's columns in the order of rows' bytes, then those that a base adds.
 Result<std::unique_ptr<LandedReader>> BaseFold::Open(const LandedFile& file) {
-  std::vector<std::string> names;
-  for (int column : order_)
-    names.push_back(
-        NameInFiles(state_, state_.columns[static_cast<std::size_t>(column)], file.timestamp_us)
-            .value_or(kNoName));
-  if (file.is_base)
-    for (const char* name :
-         {kStartVersionColumn, kEndVersionColumn, kIsCurrentColumn, kIsDeletedColumn})
-      names.emplace_back(name);
-  auto reader = TRY(LandedReader::Open(store_, file, state_, names, shares_.reading / 2));
-  for (std::size_t k = 0; k < static_cast<std::size_t>(key_columns_); ++k) {
-    int position = reader->columns()[k];
-    const auto& wanted = *schema_->field(order_[k]);
-    if (position < 0)
-      return Fail(ErrorKind::kCorrupt,
-                  "file " + file.key + " has no key column \"" + wanted.name() + "\"");
-    const auto& type = *reader->schema().field(position)->type();
-    if (!HasSameClass(type, *wanted.type()))
-      return Fail(ErrorKind::kInvalid,
-                  "file " + file.key + ": column \"" + wanted.name() + "\" is " + type.ToString() +
-                      ", the table's key is " + wanted.type()->ToString(),
-                  "land the table again with --mode full");
-  }
-  return reader;
+  static constexpr const char* kAdded[] = {kStartVersionColumn, kEndVersionColumn, kIsCurrentColumn,
+                                           kIsDeletedColumn};
+  std::span<const char* const> added;
+  if (file.is_base) added = kAdded;
+  return order_.Open(store_, file, state_, shares_.reading / 2, added);
 }
 
-Status BaseFold::Append(const RecordSet& set, const Record& record, std::string_view head) {
-  char record_head[RecordShape::kHeadMax];
-  auto partition = level_.Of(record.key);
-  auto whole = record;
-  auto row = record.payload;
-  // The head of a version counts as payload.
-  whole.payload = {row.data(), row.size() + head.size()};
-  TRY(set.partitions->Append(partition, set.shape.WriteHead(whole, record_head)));
-  if (!head.empty()) TRY(set.partitions->Append(partition, head));
-  return set.partitions->Append(partition, row);
-}
-
-Status BaseFold::ReadChanges(const LandedFile& file, std::uint32_t rank) {
+Status BaseFold::ReadChanges(const LandedFile& file) {
   auto reader = TRY(Open(file));
   RowEncoder encoder;
   Record record;
-  record.rank = rank;
+  record.rank = file.rank;
   while (true) {
     auto rows = TRY(reader->Next());
     if (!rows.batch) return {};
     TRY(Advance(rows.batch->num_rows()));
-    TRY_WHILE("file " + file.key, encoder.Start(*rows.batch, reader->columns(), key_columns_));
+    TRY_WHILE("file " + file.key,
+              encoder.Start(*rows.batch, reader->columns(), order_.key_columns()));
     while (TRY(encoder.Next()))
       for (std::int64_t i = 0; i < encoder.rows(); ++i) {
         auto row = encoder.first_row() + i;
@@ -218,7 +156,7 @@ Status BaseFold::ReadChanges(const LandedFile& file, std::uint32_t rank) {
         record.payload = record.operation == 'D' ? encoder.Key(i) : encoder.Whole(i);
         record.key = hash_.Of(spelling_.Of(encoder.Key(i)));
         filter_.Add(record.key);
-        TRY(Append(changes_set_, record, {}));
+        TRY(changes_set_.Append(level_, record));
       }
   }
 }
@@ -236,12 +174,12 @@ Status BaseFold::StreamOlder(const LandedFile& file) {
 // Rows whose key was not touched go on as they are; the others wait for what happened to it.
 Status BaseFold::StreamBatch(const LandedReader::Rows& rows, std::span<const int> columns,
                              const LandedFile& file) {
-  auto said = TRY(SaidOfRows::Of(rows, columns.subspan(order_.size()), file));
+  auto said = TRY(SaidOfRows::Of(rows, columns.subspan(order_.all().size()), file));
   auto count = rows.batch->num_rows();
   std::vector<bool> passes(static_cast<std::size_t>(count), true);
   RowEncoder encoder;
-  if (key_columns_ > 0) {
-    TRY(encoder.Start(*rows.batch, columns.first(order_.size()), key_columns_));
+  if (order_.key_columns() > 0) {
+    TRY(encoder.Start(*rows.batch, columns.first(order_.all().size()), order_.key_columns()));
     while (TRY(encoder.Next()))
       for (std::int64_t i = 0; i < encoder.rows(); ++i) {
         auto row = encoder.first_row() + i;
@@ -268,7 +206,7 @@ Status BaseFold::StreamBatch(const LandedReader::Rows& rows, std::span<const int
                       .operation = 'L',
                       .key_size = static_cast<std::uint32_t>(encoder.Key(i).size()),
                       .payload = encoder.Whole(i)};
-        TRY(Append(older_set_, record, {head, sizeof head}));
+        TRY(older_set_.Append(level_, record, {head, sizeof head}));
       }
   }
   return rows_->Pass(rows, columns, said, passes);

@@ -8,11 +8,6 @@
 namespace tidemark {
 namespace {
 
-constexpr int kSplitBits = 4;
-// Beyond this only a few keys with huge histories can be left.
-constexpr int kDepthMax = 8;
-constexpr std::int64_t kRecordsPerStopCheck = 1 << 16;
-
 constexpr char kHasEnd = 1, kIsCurrent = 2, kIsDeleted = 4;
 
 }  // namespace
@@ -40,7 +35,7 @@ Status BaseMerge::MergePartition(const RecordSet& older, const RecordSet& change
   TRY(CheckStop());
   items_.clear();
   bytes_.clear();
-  bool is_bounded = depth < kDepthMax;
+  bool is_bounded = depth < kSplitsMax;
   bool fits = TRY(Load(older, partition, true, is_bounded)) &&
               TRY(Load(changes, partition, false, is_bounded));
   return fits ? MergeKeys() : SplitPartition(older, changes, level, partition, depth);
@@ -48,31 +43,16 @@ Status BaseMerge::MergePartition(const RecordSet& older, const RecordSet& change
 
 Status BaseMerge::SplitPartition(const RecordSet& older, const RecordSet& changes,
                                  PartitionLevel level, int partition, int depth) {
-  PartitionLevel next{kSplitBits, level.shift + level.bits};
+  auto next = SplitLevel(level);
   auto split = [&](const RecordSet& set) {
-    return Partitions(*folder_, set.partitions->name() + "-" + std::to_string(partition),
-                      1 << kSplitBits, options_.partition_bytes);
+    return SplitOf(*folder_, *set.partitions, partition, options_.partition_bytes);
   };
   Partitions older_parts = split(older), changes_parts = split(changes);
   RecordSet older_set{older.shape, &older_parts}, changes_set{changes.shape, &changes_parts};
-  TRY(Spread(older, partition, older_set, next));
-  TRY(Spread(changes, partition, changes_set, next));
+  TRY(Spread(older, partition, older_set, next, options_.stop));
+  TRY(Spread(changes, partition, changes_set, next, options_.stop));
   for (int part = 0; part < older_parts.count(); ++part)
     TRY(MergePartition(older_set, changes_set, next, part, depth + 1));
-  return {};
-}
-
-Status BaseMerge::Spread(const RecordSet& from, int partition, const RecordSet& to,
-                         PartitionLevel level) {
-  RecordReader reader(from.shape, *from.partitions, partition);
-  Record record;
-  char head[RecordShape::kHeadMax];
-  for (std::int64_t count = 0; TRY(reader.Next(record)); ++count) {
-    if (count % kRecordsPerStopCheck == 0) TRY(CheckStop());
-    auto part = level.Of(record.key);
-    TRY(to.partitions->Append(part, to.shape.WriteHead(record, head)));
-    TRY(to.partitions->Append(part, record.payload));
-  }
   return {};
 }
 

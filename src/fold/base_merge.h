@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "fold/comparison.h"
+#include "fold/record_set.h"
 
 namespace tidemark {
 
@@ -57,7 +57,6 @@ class BaseMerge {
                         int partition, int depth);
   Status SplitPartition(const RecordSet& older, const RecordSet& changes, PartitionLevel level,
                         int partition, int depth);
-  Status Spread(const RecordSet& from, int partition, const RecordSet& to, PartitionLevel level);
   // False: there is no room for all of them.
   Result<bool> Load(const RecordSet& set, int partition, bool is_older, bool is_bounded);
   Status MergeKeys();

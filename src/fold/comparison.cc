@@ -3,12 +3,6 @@
 namespace tidemark {
 namespace {
 
-constexpr int kSplitBits = 4;
-// Beyond this the hashes of a partition agree in so many bits that only a few huge keys can be
-// left.
-constexpr int kDepthMax = 8;
-constexpr std::int64_t kRecordsPerStopCheck = 1 << 16;
-
 bool IsNewer(const Record& record, const KeyTable::Entry& entry) {
   return record.rank != entry.rank ? record.rank > entry.rank : record.version >= entry.version;
 }
@@ -30,7 +24,7 @@ Result<FoldCounts> Comparison::Run(const RecordSets& sets) {
 Status Comparison::ComparePartition(const RecordSets& sets, int partition, int depth) {
   TRY(CheckStop());
   table_.Clear();
-  bool is_bounded = depth < kDepthMax;
+  bool is_bounded = depth < kSplitsMax;
   bool fits = TRY(LoadLanded(sets.landed, partition, is_bounded)) &&
               TRY(LoadPending(sets.pending, partition, is_bounded));
   if (!fits) return SplitPartition(sets, partition, depth);
@@ -39,10 +33,9 @@ Status Comparison::ComparePartition(const RecordSets& sets, int partition, int d
 }
 
 Status Comparison::SplitPartition(const RecordSets& sets, int partition, int depth) {
-  PartitionLevel level{kSplitBits, sets.level.shift + sets.level.bits};
+  auto level = SplitLevel(sets.level);
   auto split = [&](const RecordSet& set) {
-    return Partitions(*folder_, set.partitions->name() + "-" + std::to_string(partition),
-                      1 << kSplitBits, options_.partition_bytes);
+    return SplitOf(*folder_, *set.partitions, partition, options_.partition_bytes);
   };
   Partitions landed = split(sets.landed), source = split(sets.source),
              pending = split(sets.pending);
@@ -50,24 +43,10 @@ Status Comparison::SplitPartition(const RecordSets& sets, int partition, int dep
                    {sets.source.shape, &source},
                    {sets.pending.shape, &pending},
                    level};
-  TRY(Spread(sets.landed, partition, parts.landed, level));
-  TRY(Spread(sets.source, partition, parts.source, level));
-  TRY(Spread(sets.pending, partition, parts.pending, level));
+  TRY(Spread(sets.landed, partition, parts.landed, level, options_.stop));
+  TRY(Spread(sets.source, partition, parts.source, level, options_.stop));
+  TRY(Spread(sets.pending, partition, parts.pending, level, options_.stop));
   for (int part = 0; part < landed.count(); ++part) TRY(ComparePartition(parts, part, depth + 1));
-  return {};
-}
-
-Status Comparison::Spread(const RecordSet& from, int partition, const RecordSet& to,
-                          PartitionLevel level) {
-  RecordReader reader(from.shape, *from.partitions, partition);
-  Record record;
-  char head[RecordShape::kHeadMax];
-  for (std::int64_t count = 0; TRY(reader.Next(record)); ++count) {
-    if (count % kRecordsPerStopCheck == 0) TRY(CheckStop());
-    auto part = level.Of(record.key);
-    TRY(to.partitions->Append(part, to.shape.WriteHead(record, head)));
-    if (!record.payload.empty()) TRY(to.partitions->Append(part, record.payload));
-  }
   return {};
 }
 

@@ -5,15 +5,9 @@
 
 #include "fold/fold.h"
 #include "fold/key_table.h"
-#include "fold/record.h"
+#include "fold/record_set.h"
 
 namespace tidemark {
-
-// One kind of records, spread over partitions.
-struct RecordSet {
-  RecordShape shape;
-  Partitions* partitions = nullptr;
-};
 
 // Three sets spread alike: what landed, in the order of the files; the source's rows; pending keys.
 struct RecordSets {
@@ -53,7 +47,6 @@ class Comparison {
  private:
   Status ComparePartition(const RecordSets& sets, int partition, int depth);
   Status SplitPartition(const RecordSets& sets, int partition, int depth);
-  Status Spread(const RecordSet& from, int partition, const RecordSet& to, PartitionLevel level);
   // False: the table is full.
   Result<bool> LoadLanded(const RecordSet& landed, int partition, bool is_bounded);
   Result<bool> LoadPending(const RecordSet& pending, int partition, bool is_bounded);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <mutex>
 #include <utility>
 
@@ -14,16 +13,14 @@
 #include "fold/key_spelling.h"
 #include "fold/landed_reader.h"
 #include "fold/row_bytes.h"
+#include "fold/row_order.h"
 
 namespace tidemark {
 namespace {
 
 constexpr std::int64_t kMemoryBytesMin = 256 << 10;
-constexpr std::int64_t kPartitionsMin = 16, kPartitionsMax = 256;
 constexpr std::int64_t kTableBytesPerRow = 96;
 constexpr std::int64_t kOutputRowsMax = 16'384;
-// Of a column that a file does not have: no text that SQL could spell as a name.
-const std::string kNoName("\0", 1);
 
 // Who may use how much of the budget. Reading and adding do not overlap, nor adding and comparing;
 // the sum of what does overlap is the whole.
@@ -70,10 +67,8 @@ class Output {
 
 class PartitionedFold final : public Fold {
  public:
-  PartitionedFold(const Table& table, bool keeps_rows, FoldOptions options)
-      : columns_(table.columns),
-        schema_(RowSchema(table)),
-        keeps_rows_(keeps_rows),
+  PartitionedFold(bool keeps_rows, FoldOptions options)
+      : keeps_rows_(keeps_rows),
         options_(std::move(options)),
         shares_(Shares::Of(options_.memory_bytes)),
         hash_(SystemRandom()) {}
@@ -90,35 +85,25 @@ class PartitionedFold final : public Fold {
   const std::vector<std::string>& missing_files() const override { return missing_files_; }
 
  private:
-  Status SelectColumns(const std::vector<std::string>& key);
   void MakePartitions(std::int64_t rows);
-  Status AddLanded(ObjectStore& store, const LandedFile& file, const LandedState& state,
-                   std::uint32_t rank);
-  Status CheckLandedColumns(const LandedReader& reader, const LandedFile& file) const;
+  Status AddLanded(ObjectStore& store, const LandedFile& file, const LandedState& state);
   Status AddLandedRun(const RowEncoder& encoder, const LandedReader::Rows& rows,
                       std::uint32_t rank);
   Status AddSourceRun(const RowEncoder& encoder);
   Status CheckSource(const arrow::RecordBatch& rows) const;
-  Status Append(const RecordSet& set, const Record& record);
   Result<FoldCounts> Compare(ComparisonSinks sinks);
   Status AddExample(std::vector<std::string>& examples, std::string_view key_bytes) const;
   Status CheckStop() const;
   std::unique_ptr<RowEncoder> TakeEncoder();
   void GiveBack(std::unique_ptr<RowEncoder> encoder);
 
-  bool has_key() const { return key_columns_ > 0; }
-  std::span<const int> key_order() const {
-    return std::span(order_).first(static_cast<std::size_t>(key_columns_));
-  }
+  bool has_key() const { return order_.key_columns() > 0; }
 
-  const std::vector<Column> columns_;
-  const std::shared_ptr<arrow::Schema> schema_;
   const bool keeps_rows_;
   const FoldOptions options_;
   const Shares shares_;
   const RowHash hash_;
-  std::vector<int> order_;  // columns of schema_ in the order of rows' bytes: the key's first
-  int key_columns_ = 0;
+  RowOrder order_;
   KeySpelling spelling_;  // copied by each thread that uses it
   std::vector<std::string> missing_files_;
   std::int64_t landed_records_ = 0;
@@ -141,7 +126,8 @@ Status PartitionedFold::CheckStop() const {
 
 Status PartitionedFold::Start(ObjectStore& store, const TableLayout& layout,
                               const LandedState& state, const Table& table) {
-  TRY(SelectColumns(state.is_loaded ? state.key : table.key));
+  order_ =
+      TRY(RowOrder::Make(table, state.is_loaded ? state.key : table.key, options_.compares_rows));
   folder_ = TRY(TempFolder::Open(options_.temp_dir));
   LandedFiles landed;
   if (state.is_loaded) landed = TRY(ListLandedFiles(store, layout, state));
@@ -153,39 +139,13 @@ Status PartitionedFold::Start(ObjectStore& store, const TableLayout& layout,
   for (const auto& file : landed.files) rows += file.size_bytes / 64;
   MakePartitions(rows);
 
-  std::uint32_t rank = 0;
-  std::int64_t timestamp_us = -1;
-  for (const auto& file : landed.files) {
-    if (file.timestamp_us != std::exchange(timestamp_us, file.timestamp_us)) ++rank;
-    TRY(AddLanded(store, file, state, rank));
-  }
-  return {};
-}
-
-Status PartitionedFold::SelectColumns(const std::vector<std::string>& key) {
-  for (const auto& name : key) {
-    int column = schema_->GetFieldIndex(name);
-    if (column < 0)
-      return Fail(ErrorKind::kInvalid, "key column \"" + name + "\" is not a column of the table");
-    order_.push_back(column);
-  }
-  key_columns_ = static_cast<int>(order_.size());
-  std::vector<Column> key_columns;
-  for (int column : order_) key_columns.push_back(columns_[static_cast<std::size_t>(column)]);
-  spelling_ = KeySpelling(key_columns);
-  if (options_.compares_rows || key.empty())
-    for (int column = 0; column < schema_->num_fields(); ++column)
-      if (std::ranges::find(key_order(), column) == key_order().end()) order_.push_back(column);
-  for (int column : order_)
-    TRY_WHILE("column \"" + schema_->field(column)->name() + "\"",
-              CheckHasBytes(*schema_->field(column)->type()));
+  for (const auto& file : landed.files) TRY(AddLanded(store, file, state));
   return {};
 }
 
 void PartitionedFold::MakePartitions(std::int64_t rows) {
-  auto wanted =
-      std::clamp(rows * kTableBytesPerRow / shares_.table, kPartitionsMin, kPartitionsMax);
-  auto count = static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(wanted)));
+  auto level = FirstLevel(rows * kTableBytesPerRow, shares_.table);
+  auto count = 1 << level.bits;
   landed_ = std::make_unique<Partitions>(*folder_, "landed", count, shares_.landed);
   source_ = std::make_unique<Partitions>(*folder_, "source", count, shares_.source);
   pending_ = std::make_unique<Partitions>(*folder_, "pending", count, shares_.pending);
@@ -198,41 +158,12 @@ void PartitionedFold::MakePartitions(std::int64_t rows) {
   sets_ = {{RecordShape(landed), landed_.get()},
            {RecordShape(source), source_.get()},
            {RecordShape(), pending_.get()},
-           {std::countr_zero(static_cast<unsigned>(count)), 0}};
-}
-
-Status PartitionedFold::CheckLandedColumns(const LandedReader& reader,
-                                           const LandedFile& file) const {
-  for (std::size_t k = 0; k < order_.size(); ++k) {
-    const auto& wanted = *schema_->field(order_[k]);
-    bool is_key = k < static_cast<std::size_t>(key_columns_);
-    int position = reader.columns()[k];
-    if (position < 0 && is_key)
-      return Fail(ErrorKind::kCorrupt,
-                  "file " + file.key + " has no key column \"" + wanted.name() + "\"");
-    if (position < 0) continue;
-    const auto& type = *reader.schema().field(position)->type();
-    auto where = "file " + file.key + ": column \"" + wanted.name() + "\"";
-    TRY_WHILE(where, CheckHasBytes(type));
-    // Of the other columns another class is another value, which is what the comparison finds.
-    if (is_key && !HasSameClass(type, *wanted.type()))
-      return Fail(
-          ErrorKind::kInvalid,
-          where + " is " + type.ToString() + ", the table's key is " + wanted.type()->ToString(),
-          "land the table again with --mode full");
-  }
-  return {};
+           level};
 }
 
 Status PartitionedFold::AddLanded(ObjectStore& store, const LandedFile& file,
-                                  const LandedState& state, std::uint32_t rank) {
-  std::vector<std::string> names;
-  for (int column : order_)
-    names.push_back(
-        NameInFiles(state, columns_[static_cast<std::size_t>(column)], file.timestamp_us)
-            .value_or(kNoName));
-  auto reader = TRY(LandedReader::Open(store, file, state, names, shares_.reading / 2));
-  TRY(CheckLandedColumns(*reader, file));
+                                  const LandedState& state) {
+  auto reader = TRY(order_.Open(store, file, state, shares_.reading / 2));
   RowEncoder encoder;
   while (true) {
     TRY(CheckStop());
@@ -241,8 +172,9 @@ Status PartitionedFold::AddLanded(ObjectStore& store, const LandedFile& file,
     if (!has_key() && rows.operations.find('D') != std::string_view::npos)
       return Fail(ErrorKind::kCorrupt,
                   "file " + file.key + " deletes a row of a table without a key");
-    TRY_WHILE("file " + file.key, encoder.Start(*rows.batch, reader->columns(), key_columns_));
-    while (TRY(encoder.Next())) TRY(AddLandedRun(encoder, rows, rank));
+    TRY_WHILE("file " + file.key,
+              encoder.Start(*rows.batch, reader->columns(), order_.key_columns()));
+    while (TRY(encoder.Next())) TRY(AddLandedRun(encoder, rows, file.rank));
   }
 }
 
@@ -261,28 +193,20 @@ Status PartitionedFold::AddLandedRun(const RowEncoder& encoder, const LandedRead
     } else {
       record.key = hash_.Of(encoder.Whole(i));
     }
-    TRY(Append(sets_.landed, record));
+    TRY(sets_.landed.Append(sets_.level, record));
   }
   landed_records_ += encoder.rows();
   return {};
 }
 
-Status PartitionedFold::Append(const RecordSet& set, const Record& record) {
-  char head[RecordShape::kHeadMax];
-  auto partition = sets_.level.Of(record.key);
-  TRY(set.partitions->Append(partition, set.shape.WriteHead(record, head)));
-  if (!record.payload.empty()) TRY(set.partitions->Append(partition, record.payload));
-  return {};
-}
-
 Status PartitionedFold::CheckSource(const arrow::RecordBatch& rows) const {
-  if (rows.num_columns() != schema_->num_fields())
+  if (rows.num_columns() != order_.schema()->num_fields())
     return Fail(ErrorKind::kInvalid, "rows to compare have " + std::to_string(rows.num_columns()) +
                                          " columns, the table has " +
-                                         std::to_string(schema_->num_fields()));
-  for (int column : order_) {
+                                         std::to_string(order_.schema()->num_fields()));
+  for (int column : order_.all()) {
     const auto& got = *rows.schema()->field(column);
-    const auto& wanted = *schema_->field(column);
+    const auto& wanted = *order_.schema()->field(column);
     if (got.name() != wanted.name() || !HasSameClass(*got.type(), *wanted.type()))
       return Fail(ErrorKind::kInvalid, "rows to compare have column \"" + got.name() +
                                            "\" of type " + got.type()->ToString() +
@@ -311,7 +235,7 @@ Status PartitionedFold::AddSource(const arrow::RecordBatch& rows) {
   // Nothing landed and only Gone to be asked: none can be gone.
   if (landed_records_ == 0 && !options_.compares_rows) return {};
   auto encoder = TakeEncoder();
-  TRY(encoder->Start(rows, order_, key_columns_));
+  TRY(encoder->Start(rows, order_.all(), order_.key_columns()));
   while (TRY(encoder->Next())) TRY(AddSourceRun(*encoder));
   GiveBack(std::move(encoder));
   return {};
@@ -335,15 +259,15 @@ Status PartitionedFold::AddSourceRun(const RowEncoder& encoder) {
     record.payload = keeps_rows_ ? encoder.Whole(i) : key;
   }
   std::lock_guard lock(mutex_);
-  for (const auto& record : records) TRY(Append(sets_.source, record));
+  for (const auto& record : records) TRY(sets_.source.Append(sets_.level, record));
   return {};
 }
 
 Status PartitionedFold::AddPending(const arrow::RecordBatch& changes) {
   if (!has_key()) return Fail(ErrorKind::kInvalid, "a table without a key has no pending changes");
   std::vector<int> columns;
-  for (int column : key_order()) {
-    const auto& wanted = *schema_->field(column);
+  for (int column : order_.key()) {
+    const auto& wanted = *order_.schema()->field(column);
     columns.push_back(changes.schema()->GetFieldIndex(wanted.name()));
     if (columns.back() < 0 ||
         !HasSameClass(*changes.schema()->field(columns.back())->type(), *wanted.type()))
@@ -352,11 +276,11 @@ Status PartitionedFold::AddPending(const arrow::RecordBatch& changes) {
   }
   RowEncoder encoder;
   Record record;
-  TRY(encoder.Start(changes, columns, key_columns_));
+  TRY(encoder.Start(changes, columns, order_.key_columns()));
   while (TRY(encoder.Next()))
     for (std::int64_t i = 0; i < encoder.rows(); ++i) {
       record.key = hash_.Of(spelling_.Of(encoder.Key(i)));
-      TRY(Append(sets_.pending, record));
+      TRY(sets_.pending.Append(sets_.level, record));
       TRY(AddExample(examples_.pending, encoder.Key(i)));
     }
   return {};
@@ -375,7 +299,7 @@ Result<FoldCounts> PartitionedFold::Compare(ComparisonSinks sinks) {
 
 Result<std::int64_t> PartitionedFold::Gone(const BatchSink& sink) {
   if (!has_key()) return 0;
-  auto gone = TRY(Output::Make(schema_, order_, sink, shares_.output));
+  auto gone = TRY(Output::Make(order_.schema(), order_.all(), sink, shares_.output));
   auto ignore = [](const Record&) -> Status { return {}; };
   auto counts =
       TRY(Compare({.missing = ignore, .different = ignore, .extra = [&](std::string_view key) {
@@ -388,7 +312,7 @@ Result<std::int64_t> PartitionedFold::Gone(const BatchSink& sink) {
 Status PartitionedFold::AddExample(std::vector<std::string>& examples,
                                    std::string_view key_bytes) const {
   if (examples.size() == FoldExamples::kEachMax) return {};
-  auto text = TRY(KeyText(*schema_, key_order(), key_bytes));
+  auto text = TRY(KeyText(*order_.schema(), order_.key(), key_bytes));
   // A key may have several changes.
   if (std::ranges::find(examples, text) == examples.end()) examples.push_back(std::move(text));
   return {};
@@ -398,9 +322,9 @@ Result<FoldCounts> PartitionedFold::Differences(const DifferenceSinks& sinks) {
   TIDEMARK_CHECK(options_.compares_rows);
   TIDEMARK_CHECK(keeps_rows_ || (!sinks.inserted && !sinks.updated));
   examples_ = {.pending = std::move(examples_.pending)};
-  auto inserted = TRY(Output::Make(schema_, order_, sinks.inserted, shares_.output));
-  auto updated = TRY(Output::Make(schema_, order_, sinks.updated, shares_.output));
-  auto deleted = TRY(Output::Make(schema_, order_, sinks.deleted, shares_.output));
+  auto inserted = TRY(Output::Make(order_.schema(), order_.all(), sinks.inserted, shares_.output));
+  auto updated = TRY(Output::Make(order_.schema(), order_.all(), sinks.updated, shares_.output));
+  auto deleted = TRY(Output::Make(order_.schema(), order_.all(), sinks.deleted, shares_.output));
   auto counts = TRY(Compare({
       .missing = [&](const Record& source) -> Status {
         TRY(AddExample(examples_.missing, source.payload.substr(0, source.key_size)));
@@ -430,7 +354,7 @@ Result<std::unique_ptr<Fold>> Fold::Open(ObjectStore& store, const TableLayout& 
                                          bool keeps_rows, const FoldOptions& options) {
   if (keeps_rows && !options.compares_rows)
     return Fail(ErrorKind::kInternal, "rows are to be kept that are not compared");
-  auto fold = std::make_unique<PartitionedFold>(table, keeps_rows, options);
+  auto fold = std::make_unique<PartitionedFold>(keeps_rows, options);
   TRY(fold->Start(store, layout, state, table));
   return fold;
 }

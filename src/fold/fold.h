@@ -25,6 +25,7 @@ struct LandedFile {
   std::string key;
   std::int64_t timestamp_us = 0;
   std::int64_t size_bytes = 0;
+  std::uint32_t rank = 0;         // from 1 on, one for each timestamp, in their order
   bool is_base = false;           // rows as in LandedBase, of the version that it stands for:
   std::int64_t base_version = 0;  // to the fold its live rows are L, its closed and deleted ones D
   bool has_versions = false, has_deleted = false;  // what kind of base it is

@@ -4,6 +4,7 @@
 #include <set>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 #include "fold/fold.h"
 
@@ -108,7 +109,13 @@ Result<LandedFiles> ListLandedFiles(ObjectStore& store, const TableLayout& layou
   landed.files = TRY(ListBase(store, layout, state));
   for (auto& file : TRY(ListLive(store, layout, state))) landed.files.push_back(std::move(file));
   std::set<std::string_view> present;
-  for (const auto& file : landed.files) present.insert(file.key);
+  std::uint32_t rank = 0;
+  std::int64_t timestamp_us = -1;
+  for (auto& file : landed.files) {
+    present.insert(file.key);
+    if (file.timestamp_us != std::exchange(timestamp_us, file.timestamp_us)) ++rank;
+    file.rank = rank;
+  }
   for (const auto& object : state.pending)
     if (!present.contains(object.key) &&
         (object.key.starts_with(layout.BasePrefix()) || IsLive(FileTimestamp(object.key), state)))

@@ -34,7 +34,9 @@ class RecordShape {
   }
   std::size_t head_bytes() const { return head_bytes_; }
 
-  std::string_view WriteHead(const Record& record, char (&head)[kHeadMax]) const {
+  // `payload_bytes`: what will follow, whatever the record's payload is.
+  std::string_view WriteHead(const Record& record, std::size_t payload_bytes,
+                             char (&head)[kHeadMax]) const {
     char* out = Put(head, record.key);
     if (has_.row) out = Put(out, record.row);
     if (has_.order) {
@@ -42,7 +44,7 @@ class RecordShape {
       out = Put(out, record.rank << 2 | OperationCode(record.operation));
     }
     if (has_.key_size) out = Put(out, record.key_size);
-    if (has_.payload) Put(out, static_cast<std::uint32_t>(record.payload.size()));
+    if (has_.payload) Put(out, static_cast<std::uint32_t>(payload_bytes));
     return {head, head_bytes_};
   }
 
