@@ -8,9 +8,8 @@
 #include <vector>
 
 #include "base/worker_pool.h"
-#include "encode/codec.h"
 #include "encode/parquet/column.h"
-#include "encode/parquet/file_parts.h"
+#include "encode/parquet/file_encoder.h"
 
 namespace tidemark {
 namespace {
@@ -29,40 +28,23 @@ struct BatchSlice {
   std::int64_t rows = 0;
 };
 
-class ParquetEncoder final : public Encoder {
+class ParquetEncoder final : public pq::FileEncoder {
  public:
   ParquetEncoder(std::shared_ptr<arrow::Schema> schema, std::vector<pq::Leaf> leaves,
                  const FormatOptions& options, ByteSink& sink)
-      : schema_(std::move(schema)), leaves_(std::move(leaves)), options_(options), file_(sink) {
+      : FileEncoder(std::move(schema), std::move(leaves), options, sink) {
     for (const pq::Leaf& leaf : leaves_) {
       columns_.push_back(pq::ColumnEncoder::Make(leaf, options_.codec, options_.level));
     }
   }
 
-  Status Write(const std::shared_ptr<arrow::RecordBatch>& rows) override {
-    TRY(failed_);
-    failed_ = CatchAll([&] { return Take(rows); });
-    return failed_;
-  }
-
-  Status Finish() override {
-    TIDEMARK_CHECK(!is_finished_);
-    is_finished_ = true;
-    TRY(failed_);
-    failed_ = CatchAll([&]() -> Status {
-      if (group_rows_ > 0) TRY(EndRowGroup());
-      return file_.End(leaves_);
-    });
-    return failed_;
-  }
-
   std::int64_t buffered_bytes() const override { return waiting_bytes_ + held_bytes_; }
 
  private:
-  Status Take(const std::shared_ptr<arrow::RecordBatch>& rows);
+  Status Take(const std::shared_ptr<arrow::RecordBatch>& rows) override;
   Status Encode(bool is_last);
   Status EncodeColumn(std::size_t column, std::int64_t group_rows, bool is_last);
-  Status EndRowGroup();
+  Status EndRowGroup() override;
   std::int64_t GroupRoom() const { return options_.row_group_bytes - group_bytes_; }
   std::int64_t StageRoom() const {
     return std::max(kStageBytesMin, options_.row_group_bytes / 4) - waiting_bytes_;
@@ -71,17 +53,11 @@ class ParquetEncoder final : public Encoder {
   std::int64_t RowsThatFit(const BatchSlice& slice) const;
   std::int64_t ExpectedGroupRows() const;
 
-  const std::shared_ptr<arrow::Schema> schema_;
-  const std::vector<pq::Leaf> leaves_;
-  const FormatOptions options_;
-  pq::FileParts file_;
   std::vector<std::unique_ptr<pq::ColumnEncoder>> columns_;
   std::vector<BatchSlice> waiting_;  // rows of this row group that are not in pages yet
   std::int64_t waiting_rows_ = 0, waiting_bytes_ = 0;
-  std::int64_t group_rows_ = 0, group_bytes_ = 0;  // with those that wait
-  std::int64_t held_bytes_ = 0;                    // of pages
-  bool is_finished_ = false;
-  Status failed_;  // the first failure: what was written is no file any more
+  std::int64_t group_bytes_ = 0;  // of group_rows_
+  std::int64_t held_bytes_ = 0;   // of pages
 };
 
 std::int64_t ParquetEncoder::SliceBytes(const BatchSlice& slice) const {
@@ -112,11 +88,6 @@ std::int64_t ParquetEncoder::RowsThatFit(const BatchSlice& slice) const {
 }
 
 Status ParquetEncoder::Take(const std::shared_ptr<arrow::RecordBatch>& rows) {
-  if (!rows->schema()->Equals(*schema_, false)) {
-    return Fail(ErrorKind::kInternal, fmt::format("rows of another schema than the file's: {}",
-                                                  rows->schema()->ToString()));
-  }
-  TRY(file_.Begin());
   const auto array_bytes = kArrayBytes * static_cast<std::int64_t>(leaves_.size());
   BatchSlice rest = {rows, 0, rows->num_rows()};
   while (rest.rows > 0) {
@@ -207,12 +178,7 @@ Status ParquetEncoder::EndRowGroup() {
 
 Result<std::unique_ptr<Encoder>> OpenParquet(std::shared_ptr<arrow::Schema> schema,
                                              const FormatOptions& options, ByteSink& sink) {
-  TRY(CheckLevel(options.codec, options.level));
-  if (options.row_group_rows < 1 || options.row_group_bytes < 1) {
-    return Fail(ErrorKind::kInvalid,
-                fmt::format("a row group of {} rows and {} bytes holds nothing",
-                            options.row_group_rows, options.row_group_bytes));
-  }
+  TRY(pq::CheckOptions(options));
   if (schema->num_fields() == 0) {
     return Fail(ErrorKind::kUnsupported, "a parquet file needs at least one column");
   }

@@ -12,10 +12,8 @@
 #include "base/arrow_result.h"
 #include "base/hash.h"
 #include "base/utf8.h"
-#include "base/worker_pool.h"
-#include "encode/codec.h"
 #include "encode/parquet/column.h"
-#include "encode/parquet/file_parts.h"
+#include "encode/parquet/file_encoder.h"
 #include "encode/unified/data_column.h"
 
 namespace tidemark {
@@ -84,14 +82,11 @@ struct Piece {
   bool is_repeated = true;
 };
 
-class UnifiedEncoder final : public Encoder {
+class UnifiedEncoder final : public pq::FileEncoder {
  public:
   UnifiedEncoder(std::shared_ptr<arrow::Schema> schema, std::vector<pq::Leaf> leaves, RowJson rows,
                  const FormatOptions& options, ByteSink& sink)
-      : schema_(std::move(schema)),
-        leaves_(std::move(leaves)),
-        options_(options),
-        file_(sink),
+      : FileEncoder(std::move(schema), std::move(leaves), options, sink),
         data_(std::move(rows), options.codec, options.level, options.pool) {
     for (int i = 0; i < kBesideCount; ++i)
       beside_.push_back(pq::ColumnEncoder::Make(leaves_[static_cast<std::size_t>(i) + 1],
@@ -100,23 +95,6 @@ class UnifiedEncoder final : public Encoder {
 
   // What is the same on every row.
   Status MakeConstants();
-
-  Status Write(const std::shared_ptr<arrow::RecordBatch>& rows) override {
-    TRY(failed_);
-    failed_ = CatchAll([&] { return Take(*rows); });
-    return failed_;
-  }
-
-  Status Finish() override {
-    TIDEMARK_CHECK(!is_finished_);
-    is_finished_ = true;
-    TRY(failed_);
-    failed_ = CatchAll([&]() -> Status {
-      if (group_rows_ > 0) TRY(EndRowGroup());
-      return file_.End(leaves_);
-    });
-    return failed_;
-  }
 
   std::int64_t buffered_bytes() const override {
     std::int64_t bytes = data_.held_bytes();
@@ -131,16 +109,12 @@ class UnifiedEncoder final : public Encoder {
     std::int64_t from = 0, rows = 0;  // of those pieces that are not repeated
   };
 
-  Status Take(const arrow::RecordBatch& rows);
+  Status Take(const std::shared_ptr<arrow::RecordBatch>& batch) override;
   Result<Piece> SequenceOf(const arrow::RecordBatch& rows);
   Result<Piece> OperationOf(const arrow::RecordBatch& rows);
   Status EncodeBeside();
-  Status EndRowGroup();
+  Status EndRowGroup() override;
 
-  const std::shared_ptr<arrow::Schema> schema_;
-  const std::vector<pq::Leaf> leaves_;
-  const FormatOptions options_;
-  pq::FileParts file_;
   DataColumn data_;
   std::vector<std::unique_ptr<pq::ColumnEncoder>> beside_;
   std::array<Data, kBesideCount> constants_;  // null: not the same on every row
@@ -148,9 +122,7 @@ class UnifiedEncoder final : public Encoder {
   std::int64_t version_ = 0;
   Data version_text_;  // of version_; null: none yet
   std::vector<Waiting> waiting_;
-  std::int64_t waiting_rows_ = 0, group_rows_ = 0;
-  bool is_finished_ = false;
-  Status failed_;  // the first failure: what was written is no file any more
+  std::int64_t waiting_rows_ = 0;
 };
 
 Status UnifiedEncoder::MakeConstants() {
@@ -219,12 +191,8 @@ Result<Piece> UnifiedEncoder::OperationOf(const arrow::RecordBatch& rows) {
   return Piece{TRY(builder.Finish())->data(), false};
 }
 
-Status UnifiedEncoder::Take(const arrow::RecordBatch& rows) {
-  if (!rows.schema()->Equals(*schema_, false)) {
-    return Fail(ErrorKind::kInternal, fmt::format("rows of another schema than the file's: {}",
-                                                  rows.schema()->ToString()));
-  }
-  TRY(file_.Begin());
+Status UnifiedEncoder::Take(const std::shared_ptr<arrow::RecordBatch>& batch) {
+  const arrow::RecordBatch& rows = *batch;
   if (rows.num_rows() == 0) return {};
   if (rows.column(kVersion)->null_count() + rows.column(kOperation)->null_count() > 0)
     return Fail(ErrorKind::kInternal, "a row has no version or no operation");
@@ -292,12 +260,7 @@ Status CheckLeads(const arrow::Schema& schema) {
 
 Result<std::unique_ptr<Encoder>> OpenUnified(std::shared_ptr<arrow::Schema> schema,
                                              const FormatOptions& options, ByteSink& sink) {
-  TRY(CheckLevel(options.codec, options.level));
-  if (options.row_group_rows < 1 || options.row_group_bytes < 1) {
-    return Fail(ErrorKind::kInvalid,
-                fmt::format("a row group of {} rows and {} bytes holds nothing",
-                            options.row_group_rows, options.row_group_bytes));
-  }
+  TRY(pq::CheckOptions(options));
   TRY(CheckLeads(*schema));
   auto rows = TRY(RowJson::Make(*schema, kLeads));
   auto encoder = std::make_unique<UnifiedEncoder>(std::move(schema), TRY(Leaves()), std::move(rows),
