@@ -10,7 +10,6 @@
 namespace tidemark {
 namespace {
 
-constexpr int kPageKeys = 1000;
 constexpr int kFinishAttemptsMax = 10;
 
 bool IsFinished(const LandedState& state) { return state.pending.empty() && state.remove.empty(); }
@@ -159,20 +158,16 @@ Status Landing::DiscardSealed() {
 // those of an adopted folder by their shape. What a user put there stays.
 Result<std::vector<std::string>> Landing::OlderFiles(std::int64_t below_us) const {
   std::vector<std::string> older;
-  std::string after;
   auto stem = layout_.path.schema + "_" + layout_.path.table + "_";
-  while (true) {
-    auto page = TRY(store_->List(layout_.DataPrefix(), after, kPageKeys));
-    for (const auto& object : page) {
-      auto timestamp_us = FileTimestamp(object.key);
-      std::string_view name = std::string_view(object.key).substr(object.key.rfind('/') + 1);
-      bool is_adopted = timestamp_us < 0 && name.starts_with(stem) && name.ends_with(".parquet") &&
-                        name.find("_part") != name.npos;
-      if (is_adopted || (timestamp_us >= 0 && timestamp_us < below_us)) older.push_back(object.key);
-    }
-    if (static_cast<int>(page.size()) < kPageKeys) return older;
-    after = page.back().key;
-  }
+  TRY(ForEachObject(*store_, layout_.DataPrefix(), [&](const ObjectInfo& object) -> Status {
+    auto timestamp_us = FileTimestamp(object.key);
+    std::string_view name = std::string_view(object.key).substr(object.key.rfind('/') + 1);
+    bool is_adopted = timestamp_us < 0 && name.starts_with(stem) && name.ends_with(".parquet") &&
+                      name.find("_part") != name.npos;
+    if (is_adopted || (timestamp_us >= 0 && timestamp_us < below_us)) older.push_back(object.key);
+    return {};
+  }));
+  return older;
 }
 
 LandedState Landing::Committed(const LandingCommit& commit) const {

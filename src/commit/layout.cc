@@ -18,7 +18,9 @@ std::string FileStem(const TablePath& path) {
 
 }  // namespace
 
-std::string TableLayout::StateKey() const { return "_tidemark/state/" + path.Joined() + ".json"; }
+std::string TableLayout::StateKey() const {
+  return std::string(kStatePrefix) + path.Joined() + ".json";
+}
 std::string TableLayout::DataPrefix() const { return "data/" + path.Joined() + "/"; }
 std::string TableLayout::WatermarkPrefix() const { return "watermarks/" + path.Joined() + "/"; }
 std::string TableLayout::LockKey() const { return WatermarkPrefix() + ".sync.lock"; }

@@ -394,4 +394,11 @@ std::optional<std::string> NameInFiles(const LandedState& state, const Column& c
   return name;
 }
 
+Status ForEachState(ObjectStore& store,
+                    const std::function<Status(const std::string&, Result<LandedState>)>& each) {
+  return ForEachObject(store, kStatePrefix, [&](const ObjectInfo& object) -> Status {
+    return each(object.key, ParseState(TRY(store.Get(object.key)).bytes));
+  });
+}
+
 }  // namespace tidemark

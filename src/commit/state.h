@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -136,6 +137,12 @@ std::string Stamp(const LandedState& state);
 // JSON with a format version; types by Arrow's names. kCorrupt names what does not fit.
 std::string Serialize(const LandedState& state);
 Result<LandedState> ParseState(std::string_view text);
+
+// Where a destination's states are.
+inline constexpr std::string_view kStatePrefix = "_tidemark/state/";
+// Every state of a destination, also those that cannot be read, with its key.
+Status ForEachState(ObjectStore& store,
+                    const std::function<Status(const std::string&, Result<LandedState>)>& each);
 
 // The name of a table's column in files of that timestamp; nothing: they do not have it, whatever
 // stands there under its name.

@@ -11,8 +11,6 @@
 namespace tidemark {
 namespace {
 
-constexpr int kListLimit = 1000;
-
 // N of "..._part<N>.parquet"; 0 when there is none.
 int PartNumber(std::string_view key) {
   auto at = key.rfind("_part");
@@ -35,13 +33,10 @@ Result<std::vector<LandedFile>> ListBase(ObjectStore& store, const TableLayout& 
   std::vector<LandedFile> files;
   if (!state.base.is_there()) return files;
   std::set<std::string> present;
-  std::string after;
-  while (true) {
-    auto page = TRY(store.List(layout.BasePrefix(), after, kListLimit));
-    for (auto& object : page) present.insert(object.key);
-    if (std::ssize(page) < kListLimit) break;
-    after = page.back().key;
-  }
+  TRY(ForEachObject(store, layout.BasePrefix(), [&](const ObjectInfo& object) -> Status {
+    present.insert(object.key);
+    return {};
+  }));
   for (const auto& file : state.base.files)
     if (present.contains(file.key))
       files.push_back({.key = file.key,
@@ -58,21 +53,16 @@ Result<std::vector<LandedFile>> ListLive(ObjectStore& store, const TableLayout& 
                                          const LandedState& state) {
   std::set<std::string_view> removed(state.remove.begin(), state.remove.end());
   std::vector<LandedFile> files;
-  std::string after;
-  while (true) {
-    auto page = TRY(store.List(layout.DataPrefix(), after, kListLimit));
-    for (auto& object : page) {
-      auto timestamp_us = FileTimestamp(object.key);
-      if (timestamp_us < 0 && state.adopted_us > 0)
-        timestamp_us = std::min(object.modified_us, state.adopted_us);
-      if (object.key.ends_with(".parquet") && IsLive(timestamp_us, state) &&
-          !removed.contains(object.key))
-        files.push_back(
-            {.key = object.key, .timestamp_us = timestamp_us, .size_bytes = object.size_bytes});
-    }
-    if (std::ssize(page) < kListLimit) break;
-    after = page.back().key;
-  }
+  TRY(ForEachObject(store, layout.DataPrefix(), [&](const ObjectInfo& object) -> Status {
+    auto timestamp_us = FileTimestamp(object.key);
+    if (timestamp_us < 0 && state.adopted_us > 0)
+      timestamp_us = std::min(object.modified_us, state.adopted_us);
+    if (object.key.ends_with(".parquet") && IsLive(timestamp_us, state) &&
+        !removed.contains(object.key))
+      files.push_back(
+          {.key = object.key, .timestamp_us = timestamp_us, .size_bytes = object.size_bytes});
+    return {};
+  }));
   std::ranges::sort(files, {}, [](const LandedFile& file) {
     return std::tuple(file.timestamp_us, PartNumber(file.key), std::string_view(file.key));
   });

@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -87,6 +88,11 @@ class ObjectStore {
   // kConflict: someone else holds it. A store without locks grants always: the commit decides.
   virtual Result<std::unique_ptr<AdvisoryLock>> TryLock(std::string_view key) = 0;
 };
+
+// Every visible object under a prefix, in key order; those that come and go meanwhile may be among
+// them or not. Ends with the first failure.
+Status ForEachObject(ObjectStore& store, std::string_view prefix,
+                     const std::function<Status(const ObjectInfo&)>& each);
 
 struct StoreOptions {
   bool is_read_only = false;  // plan, status, verify: nothing is created, not even the folder

@@ -14,8 +14,6 @@
 namespace tidemark {
 namespace {
 
-constexpr int kPage = 1000;
-
 // One table of a run, from its state to what is to be removed at the end.
 struct CompactedTable {
   TableLayout layout;
@@ -121,28 +119,23 @@ Status CheckGlobs(const SyncOptions& options, const std::vector<CompactedTable>&
 
 Result<std::vector<CompactedTable>> Landed(ObjectStore& store, const SyncOptions& options) {
   std::vector<CompactedTable> tables;
-  for (std::string after;;) {
-    auto page = TRY(store.List("_tidemark/state/", after, kPage));
-    for (const auto& object : page) {
-      after = object.key;
-      auto state = ParseState(TRY(store.Get(object.key)).bytes);
-      CompactedTable table;
-      if (!state) {
-        table.layout.name = table.report.name = {{}, {}, object.key};
-        table.report.outcome = TableOutcome::kFailed;
-        table.report.error = std::move(state.error()).While(object.key);
-      } else if (state->is_loaded) {
-        table.layout = LayoutOf(object.key, *state);
-        table.report.name = state->name;
-        table.kind = KindOf(options, *state);
-        table.state = std::move(*state);
-      } else {
-        continue;
-      }
-      tables.push_back(std::move(table));
+  TRY(ForEachState(store, [&](const std::string& key, Result<LandedState> state) -> Status {
+    CompactedTable table;
+    if (!state) {
+      table.layout.name = table.report.name = {{}, {}, key};
+      table.report.outcome = TableOutcome::kFailed;
+      table.report.error = std::move(state.error()).While(key);
+    } else if (state->is_loaded) {
+      table.layout = LayoutOf(key, *state);
+      table.report.name = state->name;
+      table.kind = KindOf(options, *state);
+      table.state = std::move(*state);
+    } else {
+      return {};
     }
-    if (static_cast<int>(page.size()) < kPage) break;
-  }
+    tables.push_back(std::move(table));
+    return {};
+  }));
   TRY(CheckGlobs(options, tables));
   std::erase_if(tables,
                 [&](const CompactedTable& table) { return !IsChosen(options, table.layout.name); });

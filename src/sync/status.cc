@@ -8,7 +8,6 @@
 namespace tidemark {
 namespace {
 
-constexpr int kPage = 1000;
 // A run may fail, and the next one too, before changes are lost.
 constexpr std::int64_t kRunsARetention = 3;
 
@@ -87,26 +86,21 @@ void AddNeverLanded(const std::string& database, const IdleNote& note,
 Result<std::vector<StatusTable>> ReadStatus(ObjectStore& store) {
   std::vector<StatusTable> tables;
   std::map<std::string, std::optional<IdleNote>> notes;
-  for (std::string after;;) {
-    auto page = TRY(store.List("_tidemark/state/", after, kPage));
-    for (const auto& object : page) {
-      after = object.key;
-      auto state = ParseState(TRY(store.Get(object.key)).bytes);
-      if (!state) {
-        StatusTable broken;
-        broken.name = {.database = {}, .schema = {}, .name = object.key};
-        broken.error = std::move(state.error()).While(object.key);
-        tables.push_back(std::move(broken));
-        continue;
-      }
-      // A state that was only taken does not know its table's name yet.
-      if (state->name.database.empty()) continue;
-      const auto& database = state->name.database;
-      if (!notes.contains(database)) notes[database] = TRY(ReadIdleNote(store, database));
-      if (state->is_loaded || state->load) tables.push_back(StatusOf(*state, notes[database]));
+  TRY(ForEachState(store, [&](const std::string& key, Result<LandedState> state) -> Status {
+    if (!state) {
+      StatusTable broken;
+      broken.name = {.database = {}, .schema = {}, .name = key};
+      broken.error = std::move(state.error()).While(key);
+      tables.push_back(std::move(broken));
+      return {};
     }
-    if (static_cast<int>(page.size()) < kPage) break;
-  }
+    // A state that was only taken does not know its table's name yet.
+    if (state->name.database.empty()) return {};
+    const auto& database = state->name.database;
+    if (!notes.contains(database)) notes[database] = TRY(ReadIdleNote(store, database));
+    if (state->is_loaded || state->load) tables.push_back(StatusOf(*state, notes[database]));
+    return {};
+  }));
   for (const auto& [database, note] : notes)
     if (note) AddNeverLanded(database, *note, tables);
   std::ranges::sort(tables, {}, &StatusTable::name);

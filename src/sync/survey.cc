@@ -72,7 +72,7 @@ Status CheckIdentity(const LandedState& state, const SyncOptions& options, const
 Status AddDropped(ObjectStore& store, const SyncOptions& options, Survey& survey,
                   const std::vector<TableLayout>& layouts) {
   // A source without tables does not tell its database's name.
-  std::string prefix = "_tidemark/state/";
+  std::string prefix(kStatePrefix);
   if (!layouts.empty())
     prefix += layouts.front().path.database + "/" + layouts.front().path.schema + "/";
   // Those that are still there have told whose the destination is, also when it was just adopted.
@@ -81,30 +81,25 @@ Status AddDropped(ObjectStore& store, const SyncOptions& options, Survey& survey
   std::vector<std::string> known;
   for (const auto& layout : layouts) known.push_back(layout.StateKey());
   std::ranges::sort(known);
-  for (std::string after;;) {
-    auto page = TRY(store.List(prefix, after, 1000));
-    for (const auto& object : page) {
-      after = object.key;
-      if (std::ranges::binary_search(known, object.key)) continue;
-      auto state = ParseState(TRY(store.Get(object.key)).bytes);
-      if (!state || !state->is_loaded) continue;
-      if (layouts.empty() && !IsSameSource(state->source_identity, survey.source_identity))
-        continue;
-      // Also where it is not chosen: one destination holds one source.
-      if (!is_ours) TRY(CheckIdentity(*state, options, survey));
-      if (!IsChosen(options, state->name)) continue;
-      SurveyedTable gone{.layout = {state->name, {}}, .state = *state};
-      gone.report.name = state->name;
-      gone.report.outcome = TableOutcome::kSkipped;
-      gone.report.reason = Reason::kNoChanges;
-      gone.report.is_incremental = true;
-      gone.report.version = state->position.version;
-      gone.report.warnings.push_back("table " + Display(state->name) +
-                                     " is no longer in the source; what was landed stays");
-      survey.tables.push_back(std::move(gone));
-    }
-    if (page.size() < 1000) return {};
-  }
+  return ForEachObject(store, prefix, [&](const ObjectInfo& object) -> Status {
+    if (std::ranges::binary_search(known, object.key)) return {};
+    auto state = ParseState(TRY(store.Get(object.key)).bytes);
+    if (!state || !state->is_loaded) return {};
+    if (layouts.empty() && !IsSameSource(state->source_identity, survey.source_identity)) return {};
+    // Also where it is not chosen: one destination holds one source.
+    if (!is_ours) TRY(CheckIdentity(*state, options, survey));
+    if (!IsChosen(options, state->name)) return {};
+    SurveyedTable gone{.layout = {state->name, {}}, .state = *state};
+    gone.report.name = state->name;
+    gone.report.outcome = TableOutcome::kSkipped;
+    gone.report.reason = Reason::kNoChanges;
+    gone.report.is_incremental = true;
+    gone.report.version = state->position.version;
+    gone.report.warnings.push_back("table " + Display(state->name) +
+                                   " is no longer in the source; what was landed stays");
+    survey.tables.push_back(std::move(gone));
+    return {};
+  });
 }
 
 // The watermark is a view of the state for others, who may have removed it or had one here before
