@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
 #include "object/keys.h"
+#include "object/memory.h"
 #include "object/object_store.h"
 
 namespace tidemark {
@@ -85,6 +87,30 @@ TEST(PlanAppend, FindsWholeLinesOnly) {
   EXPECT_TRUE(PlanAppend("one\ntwo\n", "tw").is_there);
   EXPECT_FALSE(PlanAppend("one\ntwo", "tw").is_there);
   EXPECT_FALSE(PlanAppend("one\n", "").is_there);
+}
+
+TEST(ForEachObject, GoesThroughAllPagesAndEndsWithAFailure) {
+  MemoryStore store;
+  // A page holds 1000; the last one is full.
+  for (int i = 0; i < 2000; ++i) ASSERT_TRUE(store.Put("e/" + std::to_string(10'000 + i), "", {}));
+  ASSERT_TRUE(store.Put("f/1", "", {}));
+  std::vector<std::string> keys;
+  auto done = ForEachObject(store, "e/", [&](const ObjectInfo& object) -> Status {
+    keys.push_back(object.key);
+    return {};
+  });
+  ASSERT_TRUE(done) << done.error().message;
+  ASSERT_EQ(keys.size(), 2000u);
+  EXPECT_TRUE(std::ranges::is_sorted(keys));
+  EXPECT_EQ(std::ranges::adjacent_find(keys), keys.end());
+  int calls = 0;
+  done = ForEachObject(store, "", [&](const ObjectInfo& object) -> Status {
+    ++calls;
+    return Fail(ErrorKind::kDenied, object.key);
+  });
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().message, "e/10000");
+  EXPECT_EQ(calls, 1);
 }
 
 }  // namespace

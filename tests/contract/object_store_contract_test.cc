@@ -359,30 +359,6 @@ TEST_P(ObjectStoreContract, ListIsInKeyOrderPagedAndExclusive) {
   EXPECT_THAT(Keys("nothing/"), IsEmpty());
 }
 
-TEST_P(ObjectStoreContract, ForEachObjectGoesThroughAllPagesAndEndsWithAFailure) {
-  // A page holds 1000; the last one is full.
-  for (int i = 0; i < 2000; ++i)
-    ASSERT_TRUE(store().Put("e/" + std::to_string(10'000 + i), "", {}));
-  ASSERT_TRUE(store().Put("f/1", "", {}));
-  std::vector<std::string> keys;
-  auto done = ForEachObject(store(), "e/", [&](const ObjectInfo& object) -> Status {
-    keys.push_back(object.key);
-    return {};
-  });
-  ASSERT_TRUE(done) << done.error().message;
-  ASSERT_EQ(keys.size(), 2000u);
-  EXPECT_TRUE(std::ranges::is_sorted(keys));
-  EXPECT_EQ(std::ranges::adjacent_find(keys), keys.end());
-  int calls = 0;
-  done = ForEachObject(store(), "", [&](const ObjectInfo& object) -> Status {
-    ++calls;
-    return Fail(ErrorKind::kDenied, object.key);
-  });
-  ASSERT_FALSE(done);
-  EXPECT_EQ(done.error().message, "e/10000");
-  EXPECT_EQ(calls, 1);
-}
-
 TEST_P(ObjectStoreContract, ListTellsSizesAndTimes) {
   ASSERT_TRUE(store().Put("l/a", "12345", {}));
   auto page = store().List("l/", {}, 10);
