@@ -87,6 +87,16 @@ TEST(Text, AppendUtf8AtTheEdgesOfEachLength) {
             "\0\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"sv);
 }
 
+TEST(Text, PartsAreUnmistakable) {
+  std::string one, two;
+  AppendPart("a", one);
+  AppendPart("b1:c", one);
+  AppendPart("ab", two);
+  AppendPart("1:c", two);
+  EXPECT_EQ(one, "1:a4:b1:c");
+  EXPECT_NE(one, two);
+}
+
 TEST(LeadingInteger, LeavesWhatFollows) {
   auto found = LeadingInteger("12MiB");
   ASSERT_TRUE(found);

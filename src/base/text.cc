@@ -66,6 +66,12 @@ std::size_t FindNotUtf8(std::string_view text) {
   return text.npos;
 }
 
+void AppendPart(std::string_view part, std::string& to) {
+  to += std::to_string(part.size());
+  to += ':';
+  to += part;
+}
+
 void AppendUtf8(std::uint32_t code, std::string& to) {
   auto add = [&](std::uint32_t byte) { to.push_back(static_cast<char>(byte)); };
   auto tail = [&](int shift) { add(0x80 | (code >> shift & 0x3f)); };

@@ -12,10 +12,9 @@
 namespace tidemark {
 namespace {
 
-// Lengths make the parts unmistakable whatever they hold.
 std::string Fingerprint(const std::vector<std::string>& parts) {
   std::string text;
-  for (const auto& part : parts) text += std::to_string(part.size()) + ":" + part;
+  for (const auto& part : parts) AppendPart(part, text);
   return Sha256Hex(text).substr(0, 16);
 }
 

@@ -57,6 +57,17 @@ class ColumnEncoder {
   // What stands for all values of a page; null: there is no such thing.
   static const ColumnSlice* OnlyValue(const PageRows& rows);
 
+  // As the chunk's page of its own, if it holds anything; empties it.
+  template <class Dictionary>
+  Status AddDictionary(Dictionary& dictionary) {
+    if (dictionary.count() == 0) return {};
+    ByteBuffer body;
+    dictionary.AppendPlain(body);
+    const std::size_t count = dictionary.count();
+    dictionary.Clear();
+    return pages_.AddDictionaryPage(count, body);
+  }
+
   const Leaf& leaf_;
   ChunkPages pages_;
 

@@ -84,12 +84,7 @@ class NumberColumn final : public ColumnEncoder {
 
   Status EndChunk() override {
     is_decided_ = false;
-    if (dictionary_.count() == 0) return {};
-    ByteBuffer body;
-    dictionary_.AppendPlain(body);
-    const std::size_t count = dictionary_.count();
-    dictionary_.Clear();
-    return pages_.AddDictionaryPage(count, body);
+    return AddDictionary(dictionary_);
   }
 
  protected:

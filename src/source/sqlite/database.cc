@@ -102,6 +102,11 @@ int WaitWhileBusy(void* argument, int count) {
 
 }  // namespace
 
+std::string FolderOf(const std::string& path) {
+  auto slash = path.rfind('/');
+  return slash == path.npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+}
+
 Error ErrorOf(sqlite3* db, int code) {
   std::string message = db ? sqlite3_errmsg(db) : sqlite3_errstr(code);
   return {KindOf(code), std::move(message), HintOf(code)};

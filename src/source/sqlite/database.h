@@ -17,6 +17,9 @@ namespace tidemark::sqlite {
 // database and malformed kCorrupt, permissions kDenied, interrupt kCancelled.
 Error ErrorOf(sqlite3* db, int code);
 
+// Where SQLite makes its other files of a database.
+std::string FolderOf(const std::string& path);
+
 class Statement {
  public:
   // False: no more rows.

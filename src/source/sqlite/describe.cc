@@ -16,20 +16,13 @@ namespace {
 
 constexpr std::string_view kReservedPrefix = "SYS_CHANGE_";
 
-// Lengths make the parts unmistakable whatever the names hold.
-void AppendPart(std::string& text, std::string_view part) {
-  text += std::to_string(part.size());
-  text += ':';
-  text += part;
-}
-
 std::string FingerprintOf(const CatalogTable& catalog) {
   std::string text = catalog.is_without_rowid ? "w" : "r";
   for (const auto& column : catalog.columns) {
-    AppendPart(text, column.name);
-    AppendPart(text, AsciiLower(column.declared_type));
-    AppendPart(text, AsciiLower(column.collation));
-    AppendPart(text, std::to_string(column.key_position));
+    AppendPart(column.name, text);
+    AppendPart(AsciiLower(column.declared_type), text);
+    AppendPart(AsciiLower(column.collation), text);
+    AppendPart(std::to_string(column.key_position), text);
     text += column.generated == CatalogColumn::Generated::kNo ? 'n' : 'g';
   }
   return Sha256Hex(text).substr(0, 16);

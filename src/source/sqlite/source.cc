@@ -17,11 +17,6 @@
 namespace tidemark::sqlite {
 namespace {
 
-std::string FolderOf(const std::string& path) {
-  auto slash = path.rfind('/');
-  return slash == path.npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
-}
-
 std::string CanonicalPath(const std::string& path) {
   struct Free {
     void operator()(char* text) const { std::free(text); }

@@ -12,12 +12,6 @@
 namespace tidemark::sqlite {
 namespace {
 
-std::string FolderOf(const std::string& path) {
-  auto slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 // Where the journal cannot be made SQLite says that the database cannot be opened.
 Error Denied(Error error, const Connection& connection) {
   if (error.kind == ErrorKind::kNotFound || error.kind == ErrorKind::kDenied) {
