@@ -121,6 +121,7 @@ Status ResolveAll(std::vector<OpenedDatabase>& databases) {
 Result<std::unique_ptr<ObjectStore>> OpenDestination(const Setup& setup, Access access) {
   auto options = setup.store_options;
   options.is_read_only = access != Access::kWrite;
+  options.stop = setup.options.stop;
   auto store = OpenStore(setup.to, options);
   // What a first sync would find: nothing.
   if (!store && access == Access::kReadOrNothing && store.error().kind == ErrorKind::kNotFound)

@@ -123,8 +123,8 @@ class LocalLock final : public AdvisoryLock {
 
 class LocalStore final : public ObjectStore {
  public:
-  LocalStore(std::string root, bool is_read_only)
-      : root_(std::move(root)), is_read_only_(is_read_only) {}
+  LocalStore(std::string root, const StoreOptions& options)
+      : root_(std::move(root)), is_read_only_(options.is_read_only), stop_(options.stop) {}
 
   std::string Location() const override { return root_; }
   Result<std::unique_ptr<Upload>> StartUpload(std::string_view key,
@@ -164,6 +164,7 @@ class LocalStore final : public ObjectStore {
 
   const std::string root_;
   const bool is_read_only_;
+  const std::stop_token stop_;
 };
 
 Status LocalStore::CheckWrite(std::string_view key) const {
@@ -284,7 +285,7 @@ Result<std::string> LocalStore::Put(std::string_view key, std::string_view bytes
   auto hash = Sha256Hex(key);
   auto lock_path = PathOf(kLocks) + "/" + hash.substr(0, 2);
   auto lock = TRY(OpenMaking(lock_path, O_RDWR | O_CREAT));
-  TRY(local::LockExclusively(lock, lock_path));
+  TRY(local::LockExclusively(lock, lock_path, stop_));
   if (condition.if_absent || !condition.if_etag.empty()) {
     auto stored = Get(key);
     if (!stored && stored.error().kind != ErrorKind::kNotFound) return Fail(stored.error());
@@ -406,7 +407,7 @@ Status LocalStore::AppendLine(std::string_view key, std::string_view line,
   bool is_new = !file.is_open() && errno == ENOENT;
   if (is_new) file = TRY(OpenMaking(path, O_RDWR | O_APPEND | O_CREAT));
   if (!file.is_open()) return FailFile(errno, path);
-  TRY(local::LockExclusively(file, path));
+  TRY(local::LockExclusively(file, path, stop_));
   auto text = TRY(local::ReadAt(file, 0, INT64_MAX, path));
   auto plan = PlanAppend(text, unless_contains);
   if (plan.is_there) return {};
@@ -464,7 +465,7 @@ Result<std::unique_ptr<ObjectStore>> OpenLocalStore(const std::string& path,
   // Known now, rather than once for every table.
   int needed = options.is_read_only ? R_OK | X_OK : R_OK | W_OK | X_OK;
   if (faccessat(AT_FDCWD, root.c_str(), needed, AT_EACCESS) != 0) return FailFile(errno, root);
-  return std::make_unique<LocalStore>(root, options.is_read_only);
+  return std::make_unique<LocalStore>(root, options);
 }
 
 }  // namespace tidemark

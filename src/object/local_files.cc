@@ -6,8 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <memory>
+#include <optional>
+#include <thread>
 
 namespace tidemark::local {
 
@@ -143,9 +146,26 @@ void RemoveEmptyFolders(std::string folder, const std::string& root) {
   while (folder.size() > root.size() && rmdir(folder.c_str()) == 0) folder = ParentOf(folder);
 }
 
-Status LockExclusively(const File& file, const std::string& path) {
-  while (flock(file.fd(), LOCK_EX) != 0)
-    if (errno != EINTR) return FailFile(errno, path);
+// By asking again and again: flock itself could be woken by nothing but a signal to this thread.
+Status LockExclusively(const File& file, const std::string& path, const std::stop_token& stop) {
+  using Clock = std::chrono::steady_clock;
+  constexpr auto kLongestPause = std::chrono::milliseconds(10);
+  // Long enough for whoever is at work, so that a commit is not given up for a moment's wait.
+  constexpr auto kPatience = std::chrono::milliseconds(500);
+  auto pause = std::chrono::microseconds(50);
+  std::optional<Clock::time_point> stopped_at;
+  while (flock(file.fd(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) return FailFile(errno, path);
+    if (stop.stop_requested()) {
+      if (!stopped_at) stopped_at = Clock::now();
+      if (Clock::now() - *stopped_at >= kPatience)
+        return Fail(ErrorKind::kCancelled, "stopped while waiting for the lock of " + path,
+                    "a process that holds it does not go on; `fuser` or `lslocks` names it");
+    }
+    std::this_thread::sleep_for(pause);
+    pause = std::min<std::chrono::microseconds>(pause * 2, kLongestPause);
+  }
   return {};
 }
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -57,8 +58,9 @@ Status MakeFolders(const std::string& path, std::vector<std::string>& changed);
 // Removes `folder` and its parents while they are empty, up to `root`, which stays.
 void RemoveEmptyFolders(std::string folder, const std::string& root);
 
-// flock, waiting for it. A holder only ever replaces one small file.
-Status LockExclusively(const File& file, const std::string& path);
+// flock, waiting for it. A holder only ever replaces one small file, so that `stop` ends a wait
+// only where the holder does not come to its end: kCancelled.
+Status LockExclusively(const File& file, const std::string& path, const std::stop_token& stop);
 
 // One entry of a folder: a file, or (name ends with '/') a folder.
 struct Entry {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -95,6 +96,7 @@ Status ForEachObject(ObjectStore& store, std::string_view prefix,
                      const std::function<Status(const ObjectInfo&)>& each);
 
 struct StoreOptions {
+  std::stop_token stop;       // ends a wait for another process: kCancelled
   bool is_read_only = false;  // plan, status, verify: nothing is created, not even the folder
   // What stores beyond this machine need to be reached, by names as CheckAccess knows them. Some
   // are secret: messages hold names, never values. A store takes its own kind's.

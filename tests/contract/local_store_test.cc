@@ -214,6 +214,36 @@ TEST(LocalStore, ALockEndsWithItsProcess) {
   for (int fd : {ready[0], ready[1], hold[0], hold[1]}) close(fd);
 }
 
+// Without the stop it would wait for ever.
+TEST(LocalStore, AStopEndsTheWaitForALockThatIsNeverReleased) {
+  TempFolder folder;
+  std::stop_source stop;
+  auto store = OpenStore(folder.path() + "/dest", {.stop = stop.get_token()});
+  ASSERT_TRUE(store) << store.error().message;
+  ASSERT_TRUE((*store)->Put("a/state", "1", {}));
+  ASSERT_TRUE((*store)->AppendLine("a/history", "one", {}));
+  std::vector<int> held;
+  auto hold = [&](const fs::path& path) {
+    held.push_back(open(path.c_str(), O_RDWR | O_CLOEXEC));
+    ASSERT_GE(held.back(), 0) << path;
+    ASSERT_EQ(flock(held.back(), LOCK_EX | LOCK_NB), 0) << path;
+  };
+  for (const auto& entry : fs::recursive_directory_iterator(folder.path()))
+    if (entry.is_regular_file()) hold(entry.path());
+  ASSERT_GE(held.size(), 3u);
+  stop.request_stop();
+  auto put = (*store)->Put("a/state", "2", {});
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().kind, ErrorKind::kCancelled) << put.error().message;
+  auto appended = (*store)->AppendLine("a/history", "two", {});
+  ASSERT_FALSE(appended);
+  EXPECT_EQ(appended.error().kind, ErrorKind::kCancelled) << appended.error().message;
+  for (int fd : held) close(fd);
+  EXPECT_EQ((*store)->Get("a/state")->bytes, "1");
+  // A lock that is free is taken whatever was asked to stop: what was begun comes to its end.
+  EXPECT_TRUE((*store)->Put("a/state", "2", {}));
+}
+
 TEST(LocalStore, ProcessesExcludeEachOtherInConditionalPuts) {
   TempFolder folder;
   auto store = OpenAt(folder.path());
