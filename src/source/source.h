@@ -35,7 +35,8 @@ struct TableStatus {
   std::int64_t retention_seconds = 0;  // how long changes are kept; 0: unknown or forever
   // Nothing changed since the position that Inspect was given: it has only to be moved on.
   bool is_unchanged = false;
-  bool is_empty = false;  // it has no row, for certain
+  bool is_empty = false;     // it has no row, for certain
+  bool has_estimate = true;  // false: nothing is known of how many rows the table has
   // Versions are the server's own, so that those which another program noted mean the same.
   bool has_server_versions = false;
 };

@@ -11,6 +11,8 @@ namespace tidemark::sqlite {
 namespace {
 
 constexpr std::uint8_t kTableInterior = 0x05, kTableLeaf = 0x0d;
+// Of indexes, and of tables WITHOUT ROWID, whose inner pages hold rows too.
+constexpr std::uint8_t kIndexInterior = 0x02, kIndexLeaf = 0x0a;
 constexpr std::size_t kDepthMax = 20;
 constexpr std::uint64_t kPayloadMax = 0x7fffffff;
 constexpr std::uint64_t kRecordKept = 1 << 20;  // larger ones are rare and must not stay in memory
@@ -30,12 +32,20 @@ struct Interior {
 
 std::uint32_t HeaderBytes(std::uint32_t page_number) { return page_number == 1 ? 100 : 0; }
 
+// The number of cells, whose places stand behind the header.
+Result<std::uint32_t> CellsOf(const std::uint8_t* page, std::uint32_t number,
+                              std::uint32_t header_bytes, std::uint32_t usable_size) {
+  auto start = HeaderBytes(number);
+  auto cells = Big16(page + start + 3);
+  if (start + header_bytes + cells * 2 > usable_size) return Malformed("too many cells");
+  return cells;
+}
+
 Result<Interior> ParseInterior(const std::uint8_t* page, std::uint32_t number,
                                std::uint32_t usable_size) {
   auto start = HeaderBytes(number);
   if (page[start] != kTableInterior) return Malformed("not a page of a table");
-  auto cells = Big16(page + start + 3);
-  if (start + 12 + cells * 2 > usable_size) return Malformed("too many cells");
+  auto cells = TRY(CellsOf(page, number, 12, usable_size));
   Interior interior;
   for (std::uint32_t i = 0; i < cells; ++i) {
     auto at = Big16(page + start + 12 + i * 2);
@@ -56,8 +66,7 @@ Result<Interior> ParseInterior(const std::uint8_t* page, std::uint32_t number,
 Result<LeafWalk::Leaf> LeafWalk::Take(const std::uint8_t* page, std::uint32_t number) {
   auto start = HeaderBytes(number);
   if (page[start] != kTableLeaf) return Malformed("leaves at several depths");
-  auto cells = Big16(page + start + 3);
-  if (start + 8 + cells * 2 > reader_->usable_size()) return Malformed("too many cells");
+  auto cells = TRY(CellsOf(page, number, 8, reader_->usable_size()));
   if (cells == 0 && depth_ > 0) return Malformed("an empty leaf");
   return Leaf{page, start, cells};
 }
@@ -374,6 +383,28 @@ Result<std::int64_t> EstimateBelow(PageReader& reader, const std::vector<Node>& 
 Result<std::int64_t> EstimateByPages(PageReader& reader, std::int64_t root_page) {
   constexpr std::size_t kNodesEnough = 16;
   return EstimateBelow(reader, TRY(Level(reader, root_page, kNodesEnough)));
+}
+
+Result<std::int64_t> EstimateIndexByPages(PageReader& reader, std::int64_t root_page) {
+  double factor = 1, rows = 0;
+  auto number = static_cast<std::uint32_t>(root_page);
+  for (std::size_t depth = 0; depth <= kDepthMax; ++depth) {
+    const auto* page = TRY(reader.Read(number));
+    auto start = HeaderBytes(number);
+    bool is_leaf = page[start] == kIndexLeaf;
+    if (!is_leaf && page[start] != kIndexInterior) return Malformed("not a page of an index");
+    auto header_bytes = is_leaf ? 8u : 12u;
+    auto cells = TRY(CellsOf(page, number, header_bytes, reader.usable_size()));
+    rows += factor * cells;
+    if (is_leaf) return static_cast<std::int64_t>(rows);
+    if (cells == 0) return Malformed("an empty inner page");
+    factor *= cells + 1;
+    // From the middle: pages at the ends are the least like the others.
+    auto at = Big16(page + start + header_bytes + cells / 2 * 2);
+    if (at + 4 > reader.usable_size()) return Malformed("a cell outside");
+    number = Big32(page + at);
+  }
+  return Malformed("a tree too deep");
 }
 
 Result<std::vector<RowidRange>> SplitByPages(PageReader& reader, std::int64_t root_page,

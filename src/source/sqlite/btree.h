@@ -39,6 +39,8 @@ Result<std::vector<RowidRange>> SplitByPages(PageReader& reader, std::int64_t ro
 // About how many rows there are, from some tens of pages whatever the size of the table.
 // kUnsupported: ask SQL.
 Result<std::int64_t> EstimateByPages(PageReader& reader, std::int64_t root_page);
+// The same of a table WITHOUT ROWID, which is one index, from a page of each level.
+Result<std::int64_t> EstimateIndexByPages(PageReader& reader, std::int64_t root_page);
 
 // Leaf pages of a table's tree from the one that would hold `first` on, in order of rowids.
 class LeafWalk {

@@ -145,6 +145,26 @@ TEST(PageRows, DatabaseWithAnEmptyLog) {
   EXPECT_FALSE(reader->Read(1) == nullptr);
 }
 
+// Rows of a table WITHOUT ROWID stand on all levels of its tree.
+TEST(EstimateIndexByPages, ComesNearWhateverTheDepth) {
+  for (int rows : {0, 1, 20, 1'000, 30'000}) {
+    Scratch scratch;
+    scratch.Execute(
+        "pragma page_size = 512; create table t(k text primary key, x text) without rowid;"
+        "with recursive c(n) as (select 1 where " +
+        std::to_string(rows) + " > 0 union all select n + 1 from c where n < " +
+        std::to_string(rows) + ") insert into t select hex(n * 7919 % 30011), 'row ' || n from c");
+    auto connection = scratch.Open();
+    auto reader = PageReader::Begin(connection);
+    ASSERT_TRUE(reader);
+    auto catalog = ReadCatalogTable(connection, "t");
+    auto estimate = EstimateIndexByPages(*reader, catalog->root_page);
+    ASSERT_TRUE(estimate) << estimate.error().message;
+    EXPECT_LE(std::abs(*estimate - rows), rows / 2) << *estimate;
+    EXPECT_FALSE(EstimateByPages(*reader, catalog->root_page));
+  }
+}
+
 // Ranges cover every row once, whatever their number.
 TEST(SplitByPages, CoversEveryRowOnce) {
   Scratch scratch;

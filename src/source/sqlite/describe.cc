@@ -92,21 +92,23 @@ Result<std::map<std::string, std::int64_t>> ReadAnalyzedRows(Connection& connect
   return rows;
 }
 
-Result<std::int64_t> EstimateRows(Connection& connection, const CatalogTable& catalog) {
-  if (catalog.kind != CatalogTable::Kind::kOrdinary) return 0;
+Result<std::optional<std::int64_t>> EstimateRows(Connection& connection,
+                                                 const CatalogTable& catalog) {
+  if (catalog.kind != CatalogTable::Kind::kOrdinary || catalog.rowid_name.empty())
+    return std::optional<std::int64_t>();
   auto file_bytes = TRY(connection.QueryInt("pragma main.page_count")).value_or(0) *
                     TRY(connection.QueryInt("pragma main.page_size")).value_or(0);
   // A cell has at least its length, a header and a byte per column's type.
   auto most =
       std::max<std::int64_t>(file_bytes / static_cast<std::int64_t>(catalog.columns.size() + 4), 1);
-  if (catalog.rowid_name.empty()) return 0;
   auto name = catalog.rowid_name;
   auto ends = TRY(connection.Prepare("select (select min(" + name + ") from main." +
                                      QuoteIdentifier(catalog.name) + "), (select max(" + name +
                                      ") from main." + QuoteIdentifier(catalog.name) + ")"));
-  if (!TRY(ends.Step()) || ends.IsNull(0)) return 0;
+  if (!TRY(ends.Step()) || ends.IsNull(0)) return std::optional<std::int64_t>(0);
   auto span = static_cast<std::uint64_t>(ends.Int(1)) - static_cast<std::uint64_t>(ends.Int(0));
-  return static_cast<std::int64_t>(std::min(span, static_cast<std::uint64_t>(most) - 1)) + 1;
+  span = std::min(span, static_cast<std::uint64_t>(most) - 1);
+  return std::optional(static_cast<std::int64_t>(span) + 1);
 }
 
 }  // namespace tidemark::sqlite

@@ -1,5 +1,6 @@
 #pragma once
 #include <map>
+#include <optional>
 #include <string>
 
 #include "model/table.h"
@@ -17,7 +18,8 @@ std::string UnsupportedBecause(const CatalogTable& catalog);
 Result<std::map<std::string, std::int64_t>> ReadAnalyzedRows(Connection& connection);
 
 // From the ends of the table's tree, never by counting; may be off by far, never above what the
-// file can hold. 0: nothing is known.
-Result<std::int64_t> EstimateRows(Connection& connection, const CatalogTable& catalog);
+// file can hold. Nothing: it has no rowids, or none that can be named.
+Result<std::optional<std::int64_t>> EstimateRows(Connection& connection,
+                                                 const CatalogTable& catalog);
 
 }  // namespace tidemark::sqlite

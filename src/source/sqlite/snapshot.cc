@@ -61,7 +61,7 @@ class SqliteSnapshot final : public Snapshot {
   Result<const TrackedTable*> FindTracked(const CatalogTable& table) const;
   Status InspectTracking(Connection& connection, const CatalogTable& catalog, const Position* last,
                          TableStatus& status) const;
-  Result<std::int64_t> Estimate(Cut& cut, const CatalogTable& catalog) const;
+  Result<std::optional<std::int64_t>> Estimate(Cut& cut, const CatalogTable& catalog) const;
   Result<std::vector<RowRange>> SplitRows(Cut& cut, const CatalogTable& catalog,
                                           std::int64_t target_rows) const;
   Result<bool> SpoolAll(std::span<const ReadPlan> plans);
@@ -119,7 +119,10 @@ Result<TableStatus> SqliteSnapshot::Inspect(const TableName& name, const Positio
     TRY(InspectTracking(cut.control(), *catalog, last, status));
     bool is_idle = status.min_valid_version && last && *last == status.current;
     // Nobody asks how large an idle table is.
-    if (!is_idle) status.table.estimated_rows = TRY(Estimate(cut, *catalog));
+    if (is_idle) return {};
+    auto rows = TRY(Estimate(cut, *catalog));
+    status.has_estimate = rows.has_value();
+    status.table.estimated_rows = rows.value_or(0);
     return {};
   }));
   return status;
@@ -145,15 +148,19 @@ std::vector<Column> SqliteSnapshot::AsStored(const Column& column) const {
            .storage_class_of = column.name}};
 }
 
-// The table's pages tell most; then what ANALYZE once counted; then the rowids.
-Result<std::int64_t> SqliteSnapshot::Estimate(Cut& cut, const CatalogTable& catalog) const {
-  auto* pages = CanReadPages(catalog) ? cut.control_pages() : nullptr;
-  if (pages) {
-    auto rows = EstimateByPages(*pages, catalog.root_page);
-    if (rows || rows.error().kind != ErrorKind::kUnsupported) return rows;
+// The table's pages tell most; then what ANALYZE once counted; then the rowids. Nothing: there is
+// no cheap way to know.
+Result<std::optional<std::int64_t>> SqliteSnapshot::Estimate(Cut& cut,
+                                                             const CatalogTable& catalog) const {
+  bool has_pages = CanReadPages(catalog) || (catalog.is_without_rowid && catalog.root_page > 0);
+  if (auto* pages = has_pages ? cut.control_pages() : nullptr) {
+    auto rows = catalog.is_without_rowid ? EstimateIndexByPages(*pages, catalog.root_page)
+                                         : EstimateByPages(*pages, catalog.root_page);
+    if (rows) return std::optional(*rows);
+    if (rows.error().kind != ErrorKind::kUnsupported) return Fail(std::move(rows.error()));
   }
   auto analyzed = facts_.analyzed_rows.find(catalog.name);
-  if (analyzed != facts_.analyzed_rows.end()) return analyzed->second;
+  if (analyzed != facts_.analyzed_rows.end()) return std::optional(analyzed->second);
   return EstimateRows(cut.control(), catalog);
 }
 

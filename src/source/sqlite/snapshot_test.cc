@@ -263,7 +263,11 @@ TEST_F(SnapshotTest, DescribesTables) {
       "create virtual table gone using fts5(x); pragma writable_schema = on;"
       "update sqlite_schema set sql = replace(sql, 'fts5', 'nosuch') "
       "where name = 'gone'; pragma writable_schema = reset;"
-      "create table big(id integer primary key, s text)");
+      "create table big(id integer primary key, s text);"
+      "create table flat(k text primary key, s text) without rowid;"
+      "create table few(k text primary key) without rowid; insert into few values ('a'), ('b');"
+      "create virtual table words using fts5(x)");
+  file_.Execute(std::string("insert into flat ") + kNumbers + "select 'key ' || i, i from n");
   file_.Execute(std::string("insert into big ") + kNumbers + "select i * 1000000, i from n");
   Open();
   auto status = Inspect("t");
@@ -275,6 +279,11 @@ TEST_F(SnapshotTest, DescribesTables) {
   EXPECT_THAT(Inspect("gone").unsupported_because, HasSubstr("module"));
   auto estimate = Inspect("big").table.estimated_rows;
   EXPECT_TRUE(estimate > 100 && estimate < 10'000) << estimate;
+  estimate = Inspect("flat").table.estimated_rows;
+  EXPECT_TRUE(estimate > 100 && estimate < 10'000) << estimate;
+  EXPECT_EQ(Inspect("few").table.estimated_rows, 2);
+  EXPECT_TRUE(Inspect("flat").has_estimate);
+  EXPECT_FALSE(Inspect("words").has_estimate);
 }
 
 // A fingerprint tells every change of a table's meaning, and nothing else.
