@@ -127,6 +127,7 @@ std::string Shortened(std::string_view message) {
 }  // namespace
 
 void PrintProblems(const StatusResult& result) {
+  for (const auto& warning : result.warnings) PrintWarning(warning);
   for (const auto& database : result.databases)
     PrintWarning(fmt::format("database {}: its source could not be asked: {}", database.name,
                              database.failure->message));

@@ -75,6 +75,13 @@ Result<PipelineOptions> OptionsOfFile(const Arguments& arguments) {
 }
 
 Result<PipelineOptions> OptionsOfWords(const Arguments& arguments) {
+  const auto& words = arguments.operands();
+  if (words.size() == 2 && !arguments.Has("--to"))
+    return Fail(
+        ErrorKind::kInvalid,
+        fmt::format("{}: \"{}\" is one operand too many", arguments.command().name, words[1]),
+        fmt::format("the destination follows --to: tidemark {} {} --to {}",
+                    arguments.command().name, WithoutSecrets(words[0]), words[1]));
   TRY(arguments.ExpectOperands(1, 1));
   PipelineOptions options;
   options.databases = {{.name = arguments.Text("--database").value_or(""),

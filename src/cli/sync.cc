@@ -27,6 +27,11 @@ void NoteMetrics(const Arguments& arguments, const Pipeline* pipeline, const Run
 // The exit code of the run.
 int Report(const Arguments& arguments, const Ended& result, const StopOnSignal& signals) {
   if (!result) return EndWith(result.error(), signals);
+  if (result->is_stopped) {
+    if (arguments.Has("--json") && !PrintResult(SyncJson(*result))) return kSomeFailed;
+    return EndWith({.kind = FailureKind::kCancelled, .message = "stopped", .hint = {}, .about = {}},
+                   signals);
+  }
   PrintProblems(*result);
   auto text = arguments.Has("--json") ? SyncJson(*result)
               : arguments.Has("--quiet")
@@ -52,7 +57,7 @@ int RunOnce(const Arguments& arguments, const Asked& asked, Progress& progress,
   auto result = asked.pipeline.Sync(asked.run);
   progress.End();
   metrics.duration_us = clock.MonotonicUs() - began_us;
-  metrics.result = result ? &*result : nullptr;
+  metrics.result = result && !result->is_stopped ? &*result : nullptr;
   NoteMetrics(arguments, &asked.pipeline, metrics);
   return Report(arguments, result, signals);
 }
@@ -66,7 +71,7 @@ int RunEvery(const Arguments& arguments, const Asked& asked, Progress& progress,
     NoteMetrics(arguments, &asked.pipeline,
                 {.started_us = run.started_us,
                  .duration_us = run.duration_us,
-                 .result = run.result ? &*run.result : nullptr});
+                 .result = run.result && !run.result->is_stopped ? &*run.result : nullptr});
     exit_code = Report(arguments, run.result, signals);
     // Words that are wrong now are wrong for ever.
     bool is_hopeless = std::exchange(is_first, false) && exit_code == kWrongUsage;

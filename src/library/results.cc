@@ -192,7 +192,8 @@ SyncResult ResultOf(const SyncReport& report) {
           .bytes = report.bytes(),
           .failed = report.failed(),
           .tables = ResultsOf<TableResult>(report.tables),
-          .databases = ResultsOf(report.databases)};
+          .databases = ResultsOf(report.databases),
+          .is_stopped = report.is_stopped};
 }
 
 VerifyResult ResultOf(const VerifyReport& report) {

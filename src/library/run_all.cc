@@ -35,6 +35,10 @@ std::vector<TableName> TablesOf(const DatabaseSetup& setup) {
   return names;
 }
 
+// Whether a report can say that its run was stopped, so that it tells what was done until then.
+bool NoteStop(SyncReport& report) { return report.is_stopped = true; }
+bool NoteStop(VerifyReport&) { return false; }
+
 std::string RunId(const SyncReport& report) { return report.run_id; }
 std::string RunId(const VerifyReport&) { return {}; }
 
@@ -43,6 +47,7 @@ void Join(SyncReport report, SyncReport& into) {
   if (into.started_us == 0) into.started_us = report.started_us;
   into.duration_us += report.duration_us;
   into.waited_us += report.waited_us;
+  into.is_stopped |= report.is_stopped;
   std::ranges::move(report.tables, std::back_inserter(into.tables));
 }
 void Join(VerifyReport report, VerifyReport& into) {
@@ -62,7 +67,7 @@ void AddMissing(const OpenedDatabase& database, Report& report, MakeTable make_t
 }
 
 // Runs `work` on each database and joins the reports. Where there are several, a failure is one
-// database's; being stopped is the run's.
+// database's; being stopped is all of theirs.
 template <class Report, class Work, class MakeTable>
 Result<Report> OverAll(Opened& opened, Work work, MakeTable make_table) {
   Report joined;
@@ -77,7 +82,8 @@ Result<Report> OverAll(Opened& opened, Work work, MakeTable make_table) {
       report = Fail(*database.error);
     else
       report = work(database);
-    if (!report && (is_one || report.error().kind == ErrorKind::kCancelled)) return report;
+    if (!report && is_one) return report;
+    if (!report && report.error().kind == ErrorKind::kCancelled && !NoteStop(joined)) return report;
     if (report) {
       AddMissing(database, *report, make_table);
       outcome.run_id = RunId(*report);

@@ -1,6 +1,7 @@
 #include "tidemark/tidemark.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "library/opened.h"
 #include "library/results.h"
@@ -26,6 +27,17 @@ auto Run(const Setup& configured, Access access, const RunOptions& run, Work wor
   auto report = work(*opened);
   if (!report) return Failed(std::move(report.error()));
   return ResultOf(*report);
+}
+
+// The landing that a folder without one lies in, as landing/data does; empty: none is known.
+std::string LandingAbove(const std::string& location) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(location, ignored)) return {};
+  for (auto folder = std::filesystem::path(location); folder.has_relative_path();) {
+    folder = folder.parent_path();
+    if (std::filesystem::is_directory(folder / kStatePrefix, ignored)) return folder.string();
+  }
+  return {};
 }
 
 // When a run that began then is followed by the next one: so long after, or at once where that has
@@ -96,6 +108,12 @@ std::expected<StatusResult, Failure> Pipeline::Status(const RunOptions& run) con
   if (!store) return Failed(std::move(store.error()), setup.to);
   auto status = StatusOf(**store, setup);
   if (!status) return Failed(std::move(status.error()));
+  if (status->tables.empty() && status->others.empty()) {
+    auto location = (*store)->Location();
+    if (auto above = LandingAbove(location); !above.empty())
+      status->warnings.push_back("nothing was landed in " + location + "; it lies in the landing " +
+                                 above + ", whose tables `tidemark status " + above + "` lists");
+  }
   if (run.asks_sources)
     if (auto asked = AskSources(setup, *status); !asked) return Failed(std::move(asked.error()));
   return std::move(*status);

@@ -292,7 +292,7 @@ Result<SyncReport> Sync(Source& source, ObjectStore& store, const SyncOptions& o
   // The tables are landed whatever comes of the record.
   if (auto written = WriteRecords(store, options, source_identity, report); !written)
     Log(LogLevel::kWarning, "the run's record could not be written: " + written.error().message);
-  if (options.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
+  report.is_stopped = options.stop.stop_requested();
   return report;
 }
 
@@ -303,9 +303,10 @@ Result<SyncReport> Plan(Source& source, ObjectStore& store, const SyncOptions& o
   auto survey = TRY(LookAround(source, store, *resources.pool, options, /*temp_dir=*/{}));
   for (auto& table : survey.tables) {
     if (table.is_open() && table.decision.action == Action::kLoad)
-      table.report.rows = table.decision.table.estimated_rows;
+      table.report.rows =
+          table.status->has_estimate ? table.decision.table.estimated_rows : kRowsUnknown;
     else if (table.is_open() && table.decision.action != Action::kNothing)
-      table.report.rows = -1;
+      table.report.rows = kRowsUnknown;
     report.tables.push_back(table.report);
   }
   return report;

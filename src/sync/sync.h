@@ -142,16 +142,20 @@ struct SyncReport {
   std::int64_t waited_us = 0;              // to try again what was transient
   std::vector<TableReport> tables;         // by name
   std::vector<DatabaseOutcome> databases;  // of a run over several; empty: it was about one
+  // It was told to stop: what it did not come to has failed as kCancelled, and nothing of that is
+  // visible.
+  bool is_stopped = false;
   std::int64_t rows() const, bytes() const;
   int failed() const;
 };
 
 // Lands every chosen table. An error: nothing could be done at all (source or store unusable, all
-// locked); else each table's outcome is in the report. kCancelled when stopped: what was committed
-// stays.
+// locked); else each table's outcome is in the report. kCancelled: stopped
+// before any table was known.
 Result<SyncReport> Sync(Source& source, ObjectStore& store, const SyncOptions& options);
 
-// What Sync would do; writes nothing. `rows` are estimates for loads, -1 where unknown.
+inline constexpr std::int64_t kRowsUnknown = -1;
+// What Sync would do; writes nothing. `rows` are estimates for loads, or kRowsUnknown.
 Result<SyncReport> Plan(Source& source, ObjectStore& store, const SyncOptions& options);
 
 struct VerifyTable {

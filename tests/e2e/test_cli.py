@@ -1,5 +1,6 @@
 """The command line: usage, exit codes, JSON, completion, the manual, terminals and signals."""
 
+import json
 import os
 import pty
 import re
@@ -190,7 +191,6 @@ def test_the_report_for_people_goes_to_stdout_and_idle_tables_are_counted(shop):
 def test_errors_as_json_are_one_object_a_line(tmp_path):
     done = run("sync", tmp_path / "no.db", "--to", tmp_path / "x", "--log-format", "json")
     assert done.code == 3
-    import json
     lines = [json.loads(line) for line in done.err.splitlines()]
     assert lines[-1]["level"] == "error" and "no.db" in lines[-1]["message"]
     assert lines[-1]["kind"] == "not_found" and "SQLite" in lines[-1]["hint"]
@@ -200,7 +200,6 @@ def test_errors_as_json_are_one_object_a_line(tmp_path):
 
 
 def test_progress_as_json_is_one_event_a_line(shop):
-    import json
     done = run("sync", shop.path, "--to", shop.dest, "--progress", "json")
     events = [json.loads(line) for line in done.err.splitlines()]
     assert events[0] == {"progress": "planned", "tables": 2, "estimated_rows": events[0]["estimated_rows"]}
@@ -362,7 +361,61 @@ def test_a_signal_stops_at_a_safe_point(slow, name, code):
     out, err = process.communicate(timeout=60)
     assert process.returncode == code, (out, err)
     assert "interrupted" in err
+    assert out == ""
     assert slow.files() == []
     slow.sync()
     slow.assert_equal("big", "id")
     slow.verify()
+
+
+def test_an_interrupted_run_tells_as_json_what_was_done(slow):
+    """The small table is landed while the large one, which gzip makes slow, is at work."""
+    slow.sql("CREATE TABLE few(id INTEGER PRIMARY KEY); INSERT INTO few VALUES (1), (2)")
+    process = subprocess.Popen([TIDEMARK, "sync", slow.path, "--to", slow.dest, "--compression", "gzip",
+                                "--compression-level", "9", "--workers", "2", "--json", "--progress", "json"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while '"ended"' not in (line := process.stderr.readline()):
+        assert line
+    assert json.loads(line)["table"] == "few"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in err
+    document = json.loads(out)
+    tables = {table["table"]: table for table in document["tables"]}
+    assert (tables["few"]["status"], tables["few"]["rows"]) == ("ok", 2)
+    assert (tables["big"]["status"], tables["big"]["error"]["kind"], tables["big"]["files"]) == ("failed", "cancelled", [])
+    assert (document["failed"], document["rows"]) == (1, 2)
+    assert len(slow.files("few")) == 1 and slow.files("big") == []
+
+
+def test_status_of_a_folder_inside_a_landing_names_the_landing(shop):
+    shop.sync()
+    for folder in (shop.dest / "data", shop.dest / "data" / "shop" / "main"):
+        done = run("status", folder)
+        assert done.code == 0 and "0 tables" in done.out
+        assert f"lies in the landing {shop.dest}," in done.err
+    assert run("status", shop.dest).err == ""
+
+
+def test_errors_of_words_in_the_wrong_place_name_the_way_out(shop):
+    shop.sync()
+    done = run("sync", shop.dest, "--to", shop.folder / "x")
+    assert done.code == 3 and f"{shop.dest} is a folder, not a database file" in done.err
+    assert "hint: name a SQLite database file as the source; the folder to land in follows --to" in done.err
+    for command in ("sync", "plan", "verify"):
+        done = run(command, shop.path, "landing")
+        assert done.code == 2 and '"landing" is one operand too many' in done.err
+        assert f"hint: the destination follows --to: tidemark {command} {shop.path} --to landing" in done.err
+    assert run("sync", shop.path, "landing", "--to", shop.dest).code == 2
+    assert not (shop.folder / "x").exists()
+
+
+def test_plan_tells_how_many_rows_a_table_without_rowids_has_or_that_it_does_not_know(place):
+    place.sql("CREATE TABLE w(k TEXT PRIMARY KEY, v INT) WITHOUT ROWID;"
+              "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) INSERT INTO w SELECT hex(i), i FROM n;"
+              "CREATE VIRTUAL TABLE words USING fts5(x); INSERT INTO words VALUES ('a')")
+    planned = run("plan", place.path, "--to", place.dest, "--json").tables()
+    assert 1000 < planned["w"]["rows"] < 25000
+    assert planned["words"]["rows"] is None
+    assert re.search(r"^main\.words +ok +full +first_load +\?$", run("plan", place.path, "--to", place.dest).out, re.M)

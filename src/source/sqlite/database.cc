@@ -65,7 +65,8 @@ Status CheckPath(const std::string& path, Access access) {
     return Fail(ErrorKind::kDenied, path + ": " + std::strerror(errno));
   }
   if (S_ISDIR(info.st_mode))
-    return Fail(ErrorKind::kInvalid, path + " is a folder, not a database file");
+    return Fail(ErrorKind::kInvalid, path + " is a folder, not a database file",
+                "name a SQLite database file as the source; the folder to land in follows --to");
   if (!S_ISREG(info.st_mode)) return Fail(ErrorKind::kInvalid, path + " is not a regular file");
   bool writes = access == Access::kReadWrite;
   if (::access(path.c_str(), writes ? R_OK | W_OK : R_OK) != 0)
