@@ -80,8 +80,8 @@ Result<PipelineOptions> OptionsOfWords(const Arguments& arguments) {
     return Fail(
         ErrorKind::kInvalid,
         fmt::format("{}: \"{}\" is one operand too many", arguments.command().name, words[1]),
-        fmt::format("the destination follows --to: tidemark {} {} --to {}",
-                    arguments.command().name, WithoutSecrets(words[0]), words[1]));
+        fmt::format("the destination follows --to: tidemark {} SOURCE --to {}",
+                    arguments.command().name, words[1]));
   TRY(arguments.ExpectOperands(1, 1));
   PipelineOptions options;
   options.databases = {{.name = arguments.Text("--database").value_or(""),

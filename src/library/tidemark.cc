@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "commit/state.h"
 #include "library/opened.h"
 #include "library/results.h"
 #include "library/status.h"

@@ -406,7 +406,7 @@ def test_errors_of_words_in_the_wrong_place_name_the_way_out(shop):
     for command in ("sync", "plan", "verify"):
         done = run(command, shop.path, "landing")
         assert done.code == 2 and '"landing" is one operand too many' in done.err
-        assert f"hint: the destination follows --to: tidemark {command} {shop.path} --to landing" in done.err
+        assert f"hint: the destination follows --to: tidemark {command} SOURCE --to landing" in done.err
     assert run("sync", shop.path, "landing", "--to", shop.dest).code == 2
     assert not (shop.folder / "x").exists()
 
