@@ -100,7 +100,7 @@ Status Override(const Arguments& arguments, PipelineOptions& options) {
     options.compression = *compression;
   }
   if (auto level = TRY(arguments.Integer("--compression-level", 0)))
-    options.compression_level = *level;
+    options.compression_level = level;
   options.row_group_rows =
       TRY(arguments.Integer("--row-group-rows", 1)).value_or(options.row_group_rows);
   options.max_rows_per_file =
@@ -109,7 +109,7 @@ Status Override(const Arguments& arguments, PipelineOptions& options) {
       TRY(arguments.Integer("--workers", 1)).value_or(options.workers), 1024));
   options.memory_bytes =
       TRY(arguments.Bytes("--memory", kMemoryMin)).value_or(options.memory_bytes);
-  if (auto time = TRY(arguments.Milliseconds("--lock-timeout"))) options.lock_timeout_ms = *time;
+  if (auto time = TRY(arguments.Milliseconds("--lock-timeout"))) options.lock_timeout_ms = time;
   TRY(CheckFolder(arguments, "--temp-dir"));
   options.temp_dir = arguments.Text("--temp-dir").value_or(options.temp_dir);
   if (auto retries = TRY(arguments.Integer("--retries", 0)))
