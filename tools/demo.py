@@ -5,18 +5,16 @@ The database is Debian's proj.db (coordinate systems of the world), copied to bu
 
 import os
 import pathlib
-import shlex
 import shutil
 import sqlite3
-import subprocess
 import sys
 
 import duckdb
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from steps import ROOT, TIDEMARK, say, tidemark
+
 FOLDER = ROOT / "build" / "demo"
 ORIGINAL = pathlib.Path("/usr/share/proj/proj.db")
-TIDEMARK = os.environ.get("TIDEMARK_BIN", str(ROOT / "build" / "release" / "tidemark"))
 
 CHANGES = [
     ("insert a grid", "INSERT INTO grid_alternatives VALUES('NOT-YET-IN-GRID-TRANSFORMATION-tide.gsb', 'tide.tif', NULL, "
@@ -30,35 +28,12 @@ CHANGES = [
     ("delete a body of a table whose key is texts and numbers, so it cannot be tracked",
      "DELETE FROM celestial_body WHERE auth_name = 'ESRI' AND code = 'Moon'"),
 ]
-WARNINGS_SHOWN = 2
 
 FOLD = """SELECT * EXCLUDE (filename, SYS_CHANGE_VERSION, SYS_CHANGE_CREATION_VERSION, SYS_CHANGE_OPERATION)
 FROM read_parquet('landing/data/proj/main/prime_meridian/**/*.parquet', filename = true)
 QUALIFY row_number() OVER (PARTITION BY auth_name, code
           ORDER BY parse_filename(filename) DESC, SYS_CHANGE_VERSION DESC) = 1
   AND SYS_CHANGE_OPERATION <> 'D'"""
-
-
-def say(text):
-    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else f"\n{text}", flush=True)
-
-
-def shortened(lines, last_lines):
-    return lines if last_lines is None or len(lines) <= last_lines else ["..."] + lines[-last_lines:]
-
-
-def tidemark(*words, last_lines=None):
-    print(f"$ tidemark {shlex.join(words)}", flush=True)
-    done = subprocess.run([TIDEMARK, *words], cwd=FOLDER, capture_output=True, text=True)
-    warnings = [line for line in done.stderr.splitlines() if line.startswith("tidemark: warning: ")]
-    others = [line for line in done.stderr.splitlines() if line not in warnings]
-    for line in warnings[:WARNINGS_SHOWN] + others:
-        print(line)
-    if len(warnings) > WARNINGS_SHOWN:
-        print(f"... and {len(warnings) - WARNINGS_SHOWN} more warnings of this kind")
-    print("\n".join(shortened(done.stdout.splitlines(), last_lines)), flush=True)
-    if done.returncode != 0:
-        sys.exit(f"tidemark ended with {done.returncode}")
 
 
 def main():
@@ -69,11 +44,11 @@ def main():
     shutil.copyfile(ORIGINAL, FOLDER / "proj.db")
 
     say("1. Everything, the first time")
-    tidemark("sync", "proj.db", "--to", "landing", last_lines=6)
+    tidemark(FOLDER, "sync", "proj.db", "--to", "landing", last_lines=6)
 
     say("2. From now on a sync shall cost what changed")
-    tidemark("track", "enable", "proj.db", last_lines=4)
-    tidemark("sync", "proj.db", "--to", "landing", last_lines=4)
+    tidemark(FOLDER, "track", "enable", "proj.db", last_lines=4)
+    tidemark(FOLDER, "sync", "proj.db", "--to", "landing", last_lines=4)
 
     say("3. Some program changes the database")
     connection = sqlite3.connect(FOLDER / "proj.db")
@@ -84,10 +59,10 @@ def main():
     connection.close()
 
     say("4. Only what changed is read and landed")
-    tidemark("sync", "proj.db", "--to", "landing")
+    tidemark(FOLDER, "sync", "proj.db", "--to", "landing")
 
     say("5. Is it the same, row by row?")
-    tidemark("verify", "proj.db", "--to", "landing", last_lines=1)
+    tidemark(FOLDER, "verify", "proj.db", "--to", "landing", last_lines=1)
 
     say("6. The changes that were landed, as any reader sees them")
     os.chdir(FOLDER)
