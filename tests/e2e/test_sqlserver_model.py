@@ -196,6 +196,7 @@ def test_files_fold_to_the_tables_while_others_write(tmp_path, snapshot):
     model = Model(tmp_path, rng)
     place = model.place
     place.track(snapshot=snapshot)
+    place.sql("EXEC tidemark_test.quirk 'reads_wait', 1")
     hands = Model.__new__(Model)
     hands.rng, hands.place, hands.columns = random.Random(SEED + 1), place, 0
     stop, written = threading.Event(), []

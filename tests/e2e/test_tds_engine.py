@@ -460,6 +460,19 @@ def test_writers_wait_for_each_other(shop):
     assert shop.sql("SELECT v FROM t") == [("first",), ("first",)]
 
 
+def test_readers_wait_when_ordered(shop):
+    """As READ COMMITTED does where READ_COMMITTED_SNAPSHOT is off."""
+    shop.sql("INSERT INTO t VALUES (1, 'a'); EXEC tidemark_test.quirk 'reads_wait', 1")
+    writer, reader = shop.session(), shop.session()
+    writer.query("BEGIN TRAN; UPDATE t SET v = 'b'")
+    reader.query("SET LOCK_TIMEOUT 10")
+    assert error_of(reader, "SELECT v FROM t") == 1222
+    reader.query("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
+    assert reader.query("SELECT v FROM t") == [("a",)]
+    writer.query("COMMIT")
+    assert reader.query("SELECT v FROM t") == [("b",)]
+
+
 def test_errors_come_when_ordered(shop):
     shop.sql("EXEC tidemark_test.error 1205, 'FROM t', 2")
     assert [error_of(shop.admin, "SELECT * FROM t") for _ in range(2)] == [1205, 1205]

@@ -124,6 +124,8 @@ class Run:
             if self.statement_view is None:
                 self.statement_view = self.engine.commit
             return self.statement_view
+        if self.engine.quirks.reads_wait and table is not None and self.session.isolation != "READ UNCOMMITTED":
+            self.engine.locks.reading_rows(transaction, table, self.session.lock_timeout_ms)
         return self.engine.commit
 
     def before_read(self, table: Table, database: Database) -> None:

@@ -84,6 +84,7 @@ class Quirks:
     insert_before_delete: bool = False  # C1.7, KB4135113: an update is noted as an I before a D
     version_is_latest: bool = False  # CHANGE_TRACKING_CURRENT_VERSION() ignores the snapshot (C3, must test)
     truncate_takes_version: bool = False  # TRUNCATE moves the database's version (C1.8)
+    reads_wait: bool = False  # READ COMMITTED waits for rows that others have changed and not committed
     enable_keeps_version: bool = False  # OFF and ON goes on with the old counter instead of 0
 
 

@@ -88,6 +88,10 @@ class Locks:
         """Waits until no other transaction holds the definition."""
         self._wait(transaction, lambda: self._holder(table, transaction), wait_ms)
 
+    def reading_rows(self, transaction: Transaction, table: Table, wait_ms: int) -> None:
+        """Waits until no other transaction has changed a row of the table."""
+        self._wait(transaction, lambda: self._other_in(table, transaction), wait_ms)
+
     def release(self, transaction: Transaction) -> None:
         for lock in transaction.locks:
             self.rows.pop(lock, None)
