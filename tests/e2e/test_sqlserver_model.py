@@ -14,7 +14,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
-from sqlserver_place import SqlServerPlace  # noqa: E402
+from sqlserver_lake import SqlServerLake  # noqa: E402
 from tds_server.seam import SqlError  # noqa: E402
 
 ROUNDS = int(os.environ.get("TIDEMARK_SOAK_ROUNDS", "12"))
@@ -33,7 +33,7 @@ class Model:
     """A place and the random hands that work on it."""
 
     def __init__(self, folder, rng):
-        self.rng, self.place = rng, SqlServerPlace(folder)
+        self.rng, self.place = rng, SqlServerLake(folder)
         self.place.sql("CREATE SCHEMA s")
         for text in CREATE.values():
             self.place.sql(text)

@@ -8,14 +8,14 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
-from sqlserver_place import SqlServerPlace  # noqa: E402
+from sqlserver_lake import SqlServerLake  # noqa: E402
 
 DAY = 86_400
 
 
 @pytest.fixture
 def empty(tmp_path):
-    place = SqlServerPlace(tmp_path)
+    place = SqlServerLake(tmp_path)
     yield place
     place.close()
 
