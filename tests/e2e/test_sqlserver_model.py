@@ -98,9 +98,12 @@ class Model:
                    f"{moved}TRUNCATE TABLE {table}",
                    f"{moved}ALTER TABLE {table} DISABLE CHANGE_TRACKING; ALTER TABLE {table} ENABLE CHANGE_TRACKING",
                    f"{moved}DROP TABLE {table}; {CREATE[table]}; ALTER TABLE {table} ENABLE CHANGE_TRACKING"]
+        if table == "dbo.plain":
+            choices.append(f"ALTER TABLE plain ALTER COLUMN v {r.choice(['varchar(20)', 'nvarchar(20)', 'nvarchar(max)'])}")
         if extra:
             one = r.choice(extra)
-            choices += [f"EXEC sp_rename '{table}.{one}', '{name}', 'COLUMN'", f"ALTER TABLE {table} ALTER COLUMN {one} nvarchar(40)"]
+            choices += [f"EXEC sp_rename '{table}.{one}', '{name}', 'COLUMN'", f"ALTER TABLE {table} ALTER COLUMN {one} nvarchar(40)",
+                        f"ALTER TABLE {table} DROP COLUMN {one}", f"ALTER TABLE {table} DROP COLUMN {one}; ALTER TABLE {table} ADD {one} int"]
         return r.choice(choices)
 
     def added(self, table):

@@ -308,10 +308,24 @@ def test_c6_an_added_column_reaches_all_rows(shop, column):
 
 @pytest.mark.parametrize("ddl", ["ALTER TABLE t ALTER COLUMN n bigint", "ALTER TABLE t DROP COLUMN n",
                                  "EXEC sp_rename 'dbo.t.n', 'number', 'COLUMN'",
-                                 "ALTER TABLE t DROP COLUMN n; ALTER TABLE t ADD n nvarchar(5) DEFAULT 'd' WITH VALUES"])
+                                 "ALTER TABLE t DROP COLUMN n; ALTER TABLE t ADD n nvarchar(5) DEFAULT 'd' WITH VALUES",
+                                 "ALTER TABLE t DROP COLUMN n; ALTER TABLE t ADD n int DEFAULT 5 WITH VALUES",
+                                 "ALTER TABLE t DROP COLUMN n; ALTER TABLE t ADD n int"])
 def test_c6_columns_that_change(shop, ddl):
     shop.sql(f"{ddl}; UPDATE t SET v = 'x' WHERE id = 1; DELETE FROM t WHERE id = 2")
     synced(shop)
+
+
+@pytest.mark.parametrize("before, literal, after", [("nvarchar(20)", "N'日本'", "varchar(20)"), ("decimal(10,2)", "1.25", "decimal(10,1)"),
+                                                    ("float", "0.1e0", "real"), ("datetime2(7)", "'2020-01-02T03:04:05.9999999'", "datetime2(0)"),
+                                                    ("char(3)", "'a'", "char(5)"), ("int", "7", "bit")])
+def test_c6_an_altered_type_that_changes_values(empty, before, literal, after):
+    """Nothing is noted, and the landed type may be the same."""
+    empty.sql(f"CREATE TABLE t(id int PRIMARY KEY, v {before}); INSERT INTO t VALUES (1, {literal}), (2, NULL)")
+    empty.track("t")
+    empty.sync()
+    empty.sql(f"ALTER TABLE t ALTER COLUMN v {after}")
+    synced(empty)
 
 
 def test_c6_keys_without_case(empty):
