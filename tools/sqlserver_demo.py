@@ -120,7 +120,7 @@ def story(server, admin):
         tidemark(FOLDER, *words, "--config", "pipeline.yaml", environment=password, **more)
 
     say("0. A reader who may do nothing yet: plan says what an administrator has to run")
-    admin.query("GRANT SELECT ON customers TO sync")
+    admin.query("GRANT VIEW DEFINITION ON SCHEMA::dbo TO sync; GRANT SELECT ON customers TO sync")
     run("plan", code=None)
     say("   He runs it")
     perform(admin, [line for line in ADMINISTRATOR.strip().split("\n")])

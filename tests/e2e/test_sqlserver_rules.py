@@ -267,6 +267,17 @@ def test_c5_a_version_that_goes_back_is_a_restore(shop):
     synced(shop, "restored")
 
 
+def test_c5_a_login_that_may_not_see_forks(shop):
+    """Then the version is all there is."""
+    shop.sql("CREATE LOGIN r WITH PASSWORD = 'p'; CREATE USER r FOR LOGIN r; GRANT SELECT ON t TO r;"
+             "GRANT VIEW CHANGE TRACKING ON t TO r; DENY VIEW ANY DATABASE TO r")
+    shop.sql("BACKUP DATABASE shop TO DISK = 'b'; UPDATE t SET v = 'lost' WHERE id = 1")
+    shop.sync(user="r")
+    shop.sql("USE master; RESTORE DATABASE shop FROM DISK = 'b' WITH REPLACE; USE shop")
+    assert shop.sync(user="r")["dbo.t"]["reason"] == "restored"
+    shop.assert_equal()
+
+
 def test_c5_a_failover_is_reconciled(shop):
     shop.sql("EXEC tidemark_test.server 'edition', 5")
     shop.sync()

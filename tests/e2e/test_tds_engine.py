@@ -390,7 +390,10 @@ def test_c7_what_a_reader_may(shop):
     shop.sql("DENY SELECT ON t TO r")
     assert error_of(reader, "SELECT * FROM t") == 229
     assert error_of(reader, "SELECT 1 FROM sys.dm_tran_commit_table") == 262
-    assert error_of(reader, "SELECT 1 FROM sys.database_recovery_status") == 300
+    assert error_of(reader, "SELECT 1 FROM sys.dm_os_sys_info") == 300
+    assert len(reader.query("SELECT 1 FROM sys.database_recovery_status WHERE database_id = DB_ID()")) == 1
+    shop.sql("DENY VIEW ANY DATABASE TO r")
+    assert reader.query("SELECT 1 FROM sys.database_recovery_status") == []
     assert error_of(reader, "INSERT INTO t VALUES (1, 'a')") == 229
 
 

@@ -556,10 +556,11 @@ def permission(run: Run, statement: Statement) -> Result:
     run.session.demand_database(database, "CONTROL")
     for user in f["users"]:
         for name in f["permissions"]:
-            if name in ("VIEW SERVER STATE", "VIEW ANY DEFINITION"):
+            if name in ("VIEW SERVER STATE", "VIEW ANY DEFINITION", "VIEW ANY DATABASE"):
                 account = run.engine.logins.get(user.lower())
                 if account is not None:
                     account.permissions.add(name) if f["granted"] else account.permissions.discard(name)
+                    account.denied.add(name) if f["granted"] is False else account.denied.discard(name)
                 continue
             for securable in _securables(run, database, f):
                 database.permissions.set(user, name, securable, f["granted"])

@@ -27,6 +27,7 @@ class LoginAccount:
     is_admin: bool = False
     is_disabled: bool = False
     permissions: set[str] = field(default_factory=set)  # of the server: VIEW SERVER STATE, …
+    denied: set[str] = field(default_factory=set)  # of what public has there: VIEW ANY DATABASE
 
 
 class Engine:

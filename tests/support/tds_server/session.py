@@ -420,6 +420,10 @@ class EngineSession:
                                 f'"{database.name}" under the current security context.', severity=14)
         return database.permissions.users.get(self.account.name.lower(), "guest")
 
+    @property
+    def may_view_any_database(self) -> bool:
+        return self.is_admin or "VIEW ANY DATABASE" not in self.account.denied
+
     def has_server_permission(self, permission: str) -> bool:
         return self.is_admin or permission in self.account.permissions
 

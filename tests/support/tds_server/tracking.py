@@ -93,7 +93,7 @@ def _net_of(key: Key, changes: list[Change], quirks: Quirks) -> NetChange | None
     existed = first.operation != "I"
     if last.operation == "D":
         operation = "D"
-        if not existed and not quirks.insert_then_delete:
+        if not existed and not quirks.insert_then_delete and not quirks.insert_before_delete:
             return None
     else:
         # A deleted and inserted row is an update of all columns (C1.4).
