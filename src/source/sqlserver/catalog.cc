@@ -151,6 +151,7 @@ Result<std::vector<CatalogTable>> ParseTables(std::span<const tds::Row> rows) {
     table.can_view_changes = cells.Bool();
     table.can_unmask = cells.Bool();
     table.rows = cells.Int();
+    table.tracking_id = cells.MaybeInt();
     TRY(cells.Done("a table"));
   }
   return tables;

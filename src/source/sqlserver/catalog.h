@@ -55,6 +55,8 @@ struct CatalogTable {
   bool is_memory_optimized = false, is_external = false, is_graph = false, is_history = false;
   bool is_tracked = false;
   std::optional<std::int64_t> begin_version, cleanup_version;
+  // The server's own table that notes the changes: another one once tracking was off and on again.
+  std::optional<std::int64_t> tracking_id;  // nothing: this login may not see it
   std::optional<std::int64_t>
       min_valid_version;  // of the server's function; nothing: see preflight
   bool can_select = false, can_view_changes = false, can_unmask = false;

@@ -45,11 +45,25 @@ Row DatabaseRow() {
 }
 
 Row TableRow(const char* name, std::int64_t object_id) {
-  return {Text("dbo"), Text(name), Int(object_id), Text("2026-01-01"),
-          Int(0),      Int(0),     Int(0),         Int(0),
-          Int(0),      Int(10),    kNull,          Int(10),
-          Int(0),      Int(12),    Int(1),         Int(1),
-          Int(0),      Int(500)};
+  return {Text("dbo"),
+          Text(name),
+          Int(object_id),
+          Text("2026-01-01"),
+          Int(0),
+          Int(0),
+          Int(0),
+          Int(0),
+          Int(0),
+          Int(10),
+          kNull,
+          Int(10),
+          Int(0),
+          Int(12),
+          Int(1),
+          Int(1),
+          Int(0),
+          Int(500),
+          Int(object_id + 1000)};
 }
 
 struct ColumnFacts {
@@ -257,6 +271,12 @@ TEST(Columns, FingerprintFollowsWhatIsLanded) {
   EXPECT_EQ(of(kShort).fingerprint, of(longer).fingerprint);
   EXPECT_EQ(of(kShort).fingerprint, of(filled).fingerprint);
   EXPECT_NE(of(kShort).fingerprint, of(renamed).fingerprint);
+  // What is padded or rounded changes, and nothing of it is noted.
+  auto padded = kShort, padded_longer = kShort;
+  padded.type = padded_longer.type = "char";
+  padded_longer.max_length = 20;
+  EXPECT_NE(of(padded).columns[1].id, of(padded_longer).columns[1].id);
+  EXPECT_EQ(of(kShort).columns[1].id, of(longer).columns[1].id);
   EXPECT_TRUE(of(kShort).columns[1].starts_null);
   EXPECT_FALSE(of(filled).columns[1].starts_null);
 }
@@ -282,6 +302,12 @@ TEST(Histories, AreToldApart) {
   EXPECT_EQ(at(facts, truncated, 25), History::kTruncated);
   truncated.object_id = 8;
   EXPECT_EQ(at(facts, truncated, 25), History::kRecreated);
+  // Off and on for the whole database: versions begin anew and say nothing.
+  auto tracked_anew = table, hidden = table;
+  tracked_anew.tracking_id = 99;
+  EXPECT_EQ(at(facts, tracked_anew, 25), History::kTruncated);
+  hidden.tracking_id.reset();
+  EXPECT_EQ(at(facts, hidden, 25), History::kSame);
   truncated.cleanup_version = 24;
   EXPECT_EQ(MinValidVersion(truncated), 24);
   EXPECT_EQ(MinValidVersion(table), 12);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <map>
 #include <memory>
 #include <utility>
@@ -20,9 +21,22 @@ using Type = std::shared_ptr<arrow::DataType>;
 
 constexpr std::string_view kReservedPrefix = "sys_change_";
 
-// A column's own id, and for what is landed beside it further ones that go with it.
+// What ALTER COLUMN may change stored values by, unnoted: rounding, padding, the code page. As 20
+// bits; what only widens a text is not among it.
+std::int64_t DefinitionOf(const CatalogColumn& column) {
+  bool is_padded = column.type == "char" || column.type == "nchar" || column.type == "binary";
+  auto text = fmt::format("{} {} {} {} {}", column.type, is_padded ? column.max_length : 0,
+                          column.precision, column.scale, column.collation);
+  auto digits = Sha256Hex(text).substr(0, 5);
+  std::int64_t definition = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), definition, 16);
+  return definition;
+}
+
+// A column's own id, and for what is landed beside it further ones that go with it. An altered
+// column is another one, so that the rows that are there are compared.
 std::int64_t IdOf(const CatalogColumn& column, Part part) {
-  return static_cast<std::int64_t>(part) << 32 | column.id;
+  return DefinitionOf(column) << 41 | static_cast<std::int64_t>(part) << 32 | column.id;
 }
 
 Type PlainType(const CatalogColumn& column) {

@@ -360,7 +360,9 @@ Status CheckUnchanged(const std::vector<CatalogTable>& before,
   for (const auto& table : before) known[table.object_id] = &table;
   for (const auto& table : within) {
     auto found = known.find(table.object_id);
-    if (found != known.end() && found->second->begin_version == table.begin_version) continue;
+    if (found != known.end() && found->second->begin_version == table.begin_version &&
+        found->second->tracking_id == table.tracking_id)
+      continue;
     // A new table is not asked for before it is listed.
     if (found == known.end() && std::ranges::none_of(before, [&](const CatalogTable& other) {
           return other.schema == table.schema && other.name == table.name;

@@ -142,10 +142,12 @@ std::string TablesText(const CatalogLevel& level) {
       "ct.begin_version, ct.cleanup_version, ct.min_valid_version, ct.is_track_columns_updated_on, "
       "CHANGE_TRACKING_MIN_VALID_VERSION(t.object_id), "
       "HAS_PERMS_BY_NAME({}, N'OBJECT', N'SELECT'), "
-      "HAS_PERMS_BY_NAME({}, N'OBJECT', N'VIEW CHANGE TRACKING'), {}, p.row_count "
+      "HAS_PERMS_BY_NAME({}, N'OBJECT', N'VIEW CHANGE TRACKING'), {}, p.row_count, it.object_id "
       "FROM sys.tables AS t "
       "INNER JOIN sys.schemas AS s ON s.schema_id = t.schema_id "
       "LEFT OUTER JOIN sys.change_tracking_tables AS ct ON ct.object_id = t.object_id "
+      "LEFT OUTER JOIN sys.internal_tables AS it "
+      "ON it.parent_id = t.object_id AND it.internal_type = 209 "  // CHANGE_TRACKING
       "LEFT OUTER JOIN (SELECT object_id, SUM(rows) AS row_count FROM sys.partitions "
       "WHERE index_id IN (0, 1) GROUP BY object_id) AS p ON p.object_id = t.object_id "
       "WHERE t.is_ms_shipped = 0 ORDER BY s.name, t.name",
