@@ -363,11 +363,14 @@ def test_c6_no_key_and_no_tracking(empty):
 
 
 def test_c7_plan_says_what_an_administrator_has_to_run(empty):
-    empty.sql("CREATE TABLE a(id int PRIMARY KEY); CREATE TABLE b(id int PRIMARY KEY); CREATE LOGIN r WITH PASSWORD = 'p';"
-              "CREATE USER r FOR LOGIN r; GRANT VIEW CHANGE TRACKING ON a TO r; GRANT SELECT ON b TO r")
-    empty.track("a", "b", snapshot=False)
+    empty.sql("CREATE TABLE a(id int PRIMARY KEY); CREATE TABLE b(id int PRIMARY KEY); CREATE TABLE c(id int);"
+              "CREATE TABLE d(id int PRIMARY KEY); CREATE TABLE e(id int PRIMARY KEY); CREATE LOGIN r WITH PASSWORD = 'p';"
+              "CREATE USER r FOR LOGIN r; GRANT VIEW CHANGE TRACKING ON SCHEMA::dbo TO r; GRANT SELECT ON SCHEMA::dbo TO r;"
+              "DENY SELECT ON a TO r; DENY VIEW CHANGE TRACKING ON b TO r")
+    empty.track("a", "b", "e", snapshot=False)
     done = empty.run("plan", user="r")
     said = done.out + done.err
     for statement in ("GRANT SELECT ON [dbo].[a] TO [r]", "GRANT VIEW CHANGE TRACKING ON [dbo].[b] TO [r]",
-                      "ALTER DATABASE [shop] SET ALLOW_SNAPSHOT_ISOLATION ON"):
+                      "ALTER DATABASE [shop] SET ALLOW_SNAPSHOT_ISOLATION ON", "ALTER TABLE [dbo].[d] ENABLE CHANGE_TRACKING",
+                      "ALTER TABLE [dbo].[c] ADD PRIMARY KEY"):
         assert statement in said, (statement, done)

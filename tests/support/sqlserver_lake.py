@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import uuid
@@ -59,7 +60,17 @@ class SqlServerLake:
         assert self.engine.refused == [] and self.server.problems == []
 
     def sql(self, text: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        return self.admin.query(text, *parameters)
+        rows = self.admin.query(text, *parameters)
+        for seconds in re.findall(r"advance_clock (\d+)", text):
+            self._age(int(seconds))
+        return rows
+
+    def _age(self, seconds: int) -> None:
+        """Time that passes on the server passes for what was landed, too."""
+        for path in (self.dest / "_tidemark" / "state").rglob("*.json"):
+            state = json.loads(path.read_text())
+            state["landed_at_us"] -= seconds * 1_000_000
+            path.write_text(json.dumps(state))
 
     def track(self, *tables: str, snapshot: bool = True) -> None:
         """Change tracking for the database, with SNAPSHOT allowed or not, and for these tables."""
