@@ -36,7 +36,8 @@ def insert(run: Run, statement: Statement) -> Result:
         query: s.Query = f["query"]
         first = query.parts[0]
         if isinstance(first, s.Values):
-            defaults = [{i for i, e in enumerate(row) if isinstance(e, s.Literal) and e.kind == "default"} for row in first.rows]
+            defaults = [{i for i, e in enumerate(row) if isinstance(e, s.Literal) and e.kind == "default"}
+                        for row in first.rows]
         if isinstance(first, s.Values) and len(query.parts) == 1:
             rows, types = _typed_rows(run, first, columns)
         else:

@@ -22,7 +22,8 @@ INCOMPARABLE = ("text", "ntext", "image", "xml", "json", "geometry", "geography"
 
 # From the weakest to the strongest, as Microsoft's page on data type precedence lists them.
 _PRECEDENCE = (
-    "binary", "varbinary", "char", "varchar", "nchar", "nvarchar", "uniqueidentifier", "rowversion", "image", "text", "ntext", "bit", "tinyint", "smallint", "int", "bigint", "smallmoney", "money",
+    "binary", "varbinary", "char", "varchar", "nchar", "nvarchar", "uniqueidentifier", "rowversion", "image",
+    "text", "ntext", "bit", "tinyint", "smallint", "int", "bigint", "smallmoney", "money",
     "numeric", "decimal", "real", "float", "time", "date", "smalldatetime", "datetime", "datetime2",
     "datetimeoffset", "json", "xml", "sql_variant", "hierarchyid", "geometry", "geography", "vector",
 )

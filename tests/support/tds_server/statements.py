@@ -9,7 +9,8 @@ from . import syntax as s
 from .lexer import Token
 from .parser import RESERVED, Parser
 
-_ISOLATION = ("SNAPSHOT", "SERIALIZABLE")
+# Words that begin the next statement; an argument may be NULL.
+_AFTER_ARGUMENTS = RESERVED - {"NULL", "LEFT", "RIGHT"}
 
 
 @dataclass
@@ -117,7 +118,9 @@ class StatementParser(Parser):
             names.append(".".join(self.parts()))
         negative = self.accept_operator("-")
         value = self.take().value
-        return Statement("set_option", line, {"names": names, "value": -value if negative and isinstance(value, int) else value})
+        if negative and isinstance(value, int):
+            value = -value
+        return Statement("set_option", line, {"names": names, "value": value})
 
     def s_use(self, line: int) -> Statement:
         return Statement("use", line, {"name": self.identifier()})
@@ -606,8 +609,7 @@ class StatementParser(Parser):
     def execute(self, line: int) -> Statement:
         name = self.parts()
         arguments: list[tuple[str | None, s.Expr]] = []
-        while self.token.kind not in ("end",) and not self.is_operator(";") and self.token.upper not in RESERVED - {"NULL",
-                                                                                                               "LEFT", "RIGHT"}:
+        while not (self.token.kind == "end" or self.is_operator(";") or self.token.upper in _AFTER_ARGUMENTS):
             key = None
             if self.token.kind == "variable" and self.peek().value == "=":
                 key = str(self.take().value).lower()
