@@ -128,6 +128,7 @@ Status PartitionedFold::Start(ObjectStore& store, const TableLayout& layout,
                               const LandedState& state, const Table& table) {
   order_ =
       TRY(RowOrder::Make(table, state.is_loaded ? state.key : table.key, options_.compares_rows));
+  spelling_ = order_.key_spelling();
   folder_ = TRY(TempFolder::Open(options_.temp_dir));
   LandedFiles landed;
   if (state.is_loaded) landed = TRY(ListLandedFiles(store, layout, state));

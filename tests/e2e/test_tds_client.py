@@ -194,6 +194,15 @@ def test_a_redirection_to_a_host_that_its_certificate_does_not_name(certificate,
         assert "is for elsewhere.example.com, not for localhost" in error["error"]
 
 
+def test_a_redirection_in_clear_text_is_not_followed_with_a_password(certificate):
+    with serving(certificate=certificate) as last, \
+            serving(certificate=certificate, route=("localhost", last.port)) as first:
+        error = query(url(first, encrypt="login"), WHOLE).error
+        assert error["kind"] == "denied"
+        assert f"redirects in clear text to localhost:{last.port}" in error["error"]
+        assert last.seen == []
+
+
 def test_read_only_intent(certificate):
     with serving(certificate=certificate) as server:
         query(url(server, ApplicationIntent="ReadOnly"), WHOLE)

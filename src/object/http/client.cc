@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "object/http/public_address.h"
+#include "object/http/system_authorities.h"
 
 namespace tidemark::http {
 namespace {
@@ -101,9 +102,8 @@ Status CurlClient::SetOptions(const Request& request, Receiving* receiving, curl
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.connect_ms_max));
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.total_ms_max));
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "tidemark");
-  if (!options_.ca_file.empty()) {
-    curl_easy_setopt(easy, CURLOPT_CAINFO, options_.ca_file.c_str());
-  }
+  const std::string authorities = options_.ca_file.empty() ? SystemAuthorities() : options_.ca_file;
+  if (!authorities.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, authorities.c_str());
   if (options_.is_public_only) {
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, OpenPublicSocket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, receiving);
@@ -184,8 +184,7 @@ Result<Answer> CurlClient::SendOnce(const Request& request) {
     curl_slist* longer =
         curl_slist_append(headers.get(), fmt::format("{}: {}", header.name, header.value).c_str());
     if (longer == nullptr) return Fail(ErrorKind::kInternal, "out of memory for headers");
-    (void)headers.release();
-    headers.reset(longer);
+    if (!headers) headers.reset(longer);  // else it was appended to
   }
   TRY(SetOptions(request, &receiving, headers.get()));
   if (curl_multi_add_handle(multi_.get(), easy_.get()) != CURLM_OK) {

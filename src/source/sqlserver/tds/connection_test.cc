@@ -520,6 +520,17 @@ TEST(Connection, AServerWithoutTlsIsRefusedUnlessAllowed) {
   }
 }
 
+// Else an answer that somebody in between prepared would pass for one that came through TLS.
+TEST(Connection, NothingSaidBeforeTlsCountsInsideIt) {
+  ScriptedServer server({{Packets(test::PreloginPayload(1)) + Packets(test::LoginPayload())}});
+  auto options = To(server.port());
+  options.encrypt = Encrypt::kTrue;
+  const auto failed = Connection::Open(options);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().kind, ErrorKind::kCorrupt);
+  EXPECT_THAT(failed.error().message, HasSubstr("before the encryption began"));
+}
+
 TEST(Connection, AnUnknownTokenIsNamed) {
   ScriptedServer server(Serving({Packets(IntMetadata() + "\xb7\x01\x02")}));
   ASSERT_OPEN(connection, To(server.port()));

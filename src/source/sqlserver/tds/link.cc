@@ -45,6 +45,10 @@ Result<std::unique_ptr<Link>> Link::Open(const Endpoint& endpoint, const Connect
 }
 
 Status Link::StartTls(const ConnectOptions& options, bool is_in_band) {
+  // What came in clear text must not be taken for something that was said inside TLS.
+  if (reply_.has_more()) {
+    return Fail(ErrorKind::kCorrupt, "somebody sent bytes before the encryption began");
+  }
   const bool is_strict = options.encrypt == Encrypt::kStrict;
   // Who asked for no encryption, and gets some, never agreed on whom to trust.
   const bool trusts_any =

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "source/sqlserver/tds/login7.h"
+#include "source/sqlserver/tds/secret.h"
 
 namespace tidemark::tds {
 namespace {
@@ -12,12 +13,6 @@ namespace {
 constexpr std::size_t kMessagesMax = 100;
 constexpr std::uint8_t kFeatureFederated = 0x02, kFeatureUtf8 = 0x0A, kFeatureJson = 0x0D,
                        kFeatureVector = 0x0E;
-
-// Overwritten when it is not needed any more, however that comes.
-struct Secret {
-  std::string text;
-  ~Secret() { OPENSSL_cleanse(text.data(), text.size()); }
-};
 
 std::string HostName() {
   char name[256] = "";
@@ -198,6 +193,12 @@ Status Login::AnswerFedAuthInfo() {
 
 Status Login::Finish() {
   if (answer_.refusal) return {};
+  // Whoever is in between could send us, and the password, to a place of his own.
+  if (answer_.routed_to && options_.encrypt == Encrypt::kLogin && link_.tls_version().empty()) {
+    return Fail(ErrorKind::kDenied,
+                "the server redirects in clear text to " + ToText(*answer_.routed_to),
+                "use encrypt=true, so that it is sure who says that");
+  }
   if (!is_acknowledged_ && !answer_.routed_to) {
     return Fail(ErrorKind::kCorrupt, "the server answered the login neither with yes nor with no");
   }

@@ -1,8 +1,8 @@
 #include "source/sqlserver/tds/login7.h"
 
 #include <fmt/format.h>
-#include <openssl/crypto.h>
 
+#include "source/sqlserver/tds/secret.h"
 #include "source/sqlserver/tds/text.h"
 #include "source/sqlserver/tds/wire.h"
 
@@ -35,62 +35,59 @@ void AppendFeature(Feature feature, std::string_view value, std::string* to) {
   *to += value;
 }
 
-std::string Features(const Login7& login) {
-  std::string features;
-  features.reserve(128 + (login.federated ? login.federated->token.size() * 2 : 0));
-  if (login.federated) {
-    const FederatedLogin& federated = *login.federated;
-    const bool is_inline = federated.way == TokenWay::kInline;
-    std::string value;
-    value.reserve(federated.token.size() * 2 + 64);
-    Store(static_cast<std::uint8_t>(((is_inline ? kLibraryInline : kLibraryAsked) << 1) |
-                                    (federated.is_echoed ? 1 : 0)),
-          &value);
-    if (is_inline) {
-      std::string token = ToUtf16(federated.token);
-      Store(static_cast<std::uint32_t>(token.size()), &value);
-      value += token;
-      value += federated.nonce;
-      OPENSSL_cleanse(token.data(), token.size());
-    } else {
-      Store(kWorkflow, &value);
-    }
-    AppendFeature(kFederated, value, &features);
-    OPENSSL_cleanse(value.data(), value.size());
+void AppendFederated(const FederatedLogin& federated, std::string* to) {
+  const bool is_inline = federated.way == TokenWay::kInline;
+  Secret value;
+  value.text.reserve(federated.token.size() * 2 + 64);
+  const std::uint8_t library = is_inline ? kLibraryInline : kLibraryAsked;
+  Store(static_cast<std::uint8_t>((library << 1) | (federated.is_echoed ? 1 : 0)), &value.text);
+  if (is_inline) {
+    const Secret token(ToUtf16(federated.token));
+    Store(static_cast<std::uint32_t>(token.text.size()), &value.text);
+    value.text += token.text;
+    value.text += federated.nonce;
+  } else {
+    Store(kWorkflow, &value.text);
   }
-  AppendFeature(kUtf8, "\x01", &features);
-  AppendFeature(kJson, "\x01", &features);
-  AppendFeature(kVector, "\x01", &features);
-  Store(static_cast<std::uint8_t>(kFeaturesEnd), &features);
-  return features;
+  AppendFeature(kFederated, value.text, to);
+}
+
+// Never moved, which would leave a copy of the token behind.
+void AppendFeatures(const Login7& login, std::string* to) {
+  to->reserve(128 + (login.federated ? login.federated->token.size() * 2 : 0));
+  if (login.federated) AppendFederated(*login.federated, to);
+  AppendFeature(kUtf8, "\x01", to);
+  AppendFeature(kJson, "\x01", to);
+  AppendFeature(kVector, "\x01", to);
+  Store(static_cast<std::uint8_t>(kFeaturesEnd), to);
 }
 
 // The texts behind the fixed part, and where each stands.
 class Texts {
  public:
   // Never moved, which would leave a copy of the password behind.
-  Texts() { bytes_.reserve(8 * kTextUnitsMax * 2); }
-  Status Append(std::string_view name, std::string utf16) {
+  Texts() { bytes_.text.reserve(8 * kTextUnitsMax * 2); }
+  Status Append(std::string_view name, std::string_view utf16) {
     if (utf16.size() / 2 > kTextUnitsMax) {
       return Fail(ErrorKind::kInvalid, fmt::format("{} has {} characters, a login holds {}", name,
                                                    utf16.size() / 2, kTextUnitsMax));
     }
     Place(utf16.size() / 2);
-    bytes_ += utf16;
-    OPENSSL_cleanse(utf16.data(), utf16.size());
+    bytes_.text += utf16;
     return {};
   }
   void Place(std::size_t units) {
     Store(static_cast<std::uint16_t>(position()), &places_);
     Store(static_cast<std::uint16_t>(units), &places_);
   }
-  void AppendRaw(std::string_view bytes) { bytes_ += bytes; }
-  std::size_t position() const { return kFixedBytes + bytes_.size(); }
+  void AppendRaw(std::string_view bytes) { bytes_.text += bytes; }
+  std::size_t position() const { return kFixedBytes + bytes_.text.size(); }
   const std::string& places() const { return places_; }
-  std::string& bytes() { return bytes_; }
+  std::string& bytes() { return bytes_.text; }
 
  private:
-  std::string places_, bytes_;
+  std::string places_;
+  Secret bytes_;
 };
 
 }  // namespace
@@ -107,13 +104,14 @@ Result<std::string> Encode(const Login7& login) {
     return Fail(ErrorKind::kInvalid, fmt::format("the access token has {} bytes, more than {}",
                                                  login.federated->token.size(), kTokenBytesMax));
   }
-  std::string password = ToUtf16(login.password);
-  ScramblePassword(&password);
-  std::string features = Features(login);
+  Secret password(ToUtf16(login.password));
+  ScramblePassword(&password.text);
+  Secret features;
+  AppendFeatures(login, &features.text);
   Texts texts;
   TRY(texts.Append("the name of this machine", ToUtf16(login.client_host)));
   TRY(texts.Append("the user name", ToUtf16(login.user)));
-  TRY(texts.Append("the password", std::move(password)));
+  TRY(texts.Append("the password", password.text));
   TRY(texts.Append("the application name", ToUtf16(login.application)));
   TRY(texts.Append("the server name", ToUtf16(login.server)));
   // The extension is four bytes that say where the features stand, which is behind all texts.
@@ -127,8 +125,9 @@ Result<std::string> Encode(const Login7& login) {
   std::memcpy(texts.bytes().data() + pointer_at, &features_at, sizeof features_at);
 
   std::string payload;
-  payload.reserve(features_at + features.size());  // never moved, which would leave a copy behind
-  Store(static_cast<std::uint32_t>(features_at + features.size()), &payload);
+  payload.reserve(features_at +
+                  features.text.size());  // never moved, which would leave a copy behind
+  Store(static_cast<std::uint32_t>(features_at + features.text.size()), &payload);
   Store(login.version, &payload);
   Store(login.packet_bytes, &payload);
   Store(std::uint32_t{0x00010000}, &payload);  // our version
@@ -149,21 +148,19 @@ Result<std::string> Encode(const Login7& login) {
   }
   Store(std::uint32_t{0}, &payload);
   payload += texts.bytes();
-  payload += features;
-  OPENSSL_cleanse(texts.bytes().data(), texts.bytes().size());
-  OPENSSL_cleanse(features.data(), features.size());
+  payload += features.text;
   return payload;
 }
 
 std::string EncodeFederatedToken(std::string_view token, std::string_view nonce) {
-  std::string utf16 = ToUtf16(token);
+  const Secret utf16(ToUtf16(token));
   std::string payload;
-  payload.reserve(utf16.size() + nonce.size() + 8);
-  Store(static_cast<std::uint32_t>(sizeof(std::uint32_t) + utf16.size() + nonce.size()), &payload);
-  Store(static_cast<std::uint32_t>(utf16.size()), &payload);
-  payload += utf16;
+  payload.reserve(utf16.text.size() + nonce.size() + 8);
+  Store(static_cast<std::uint32_t>(sizeof(std::uint32_t) + utf16.text.size() + nonce.size()),
+        &payload);
+  Store(static_cast<std::uint32_t>(utf16.text.size()), &payload);
+  payload += utf16.text;
   payload += nonce;
-  OPENSSL_cleanse(utf16.data(), utf16.size());
   return payload;
 }
 

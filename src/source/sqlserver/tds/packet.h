@@ -48,6 +48,8 @@ class ReplyInput final : public Input {
   explicit ReplyInput(ByteStream* stream);
   void SetStream(ByteStream* stream) { stream_ = stream; }
 
+  // Bytes behind this message are here already.
+  bool has_more() const { return raw_begin_ != raw_end_; }
   // Goes to the message after the one that was read to its end.
   void NextMessage();
   // Reads what is left of this message and drops it but for its last `kept` bytes at most.

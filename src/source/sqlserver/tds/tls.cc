@@ -10,6 +10,8 @@
 #include <optional>
 #include <vector>
 
+#include "object/http/system_authorities.h"
+
 namespace tidemark::tds {
 namespace {
 
@@ -217,11 +219,11 @@ Status OpenSslTls::MakeContext() {
   SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
   if (options_.trusts_any_certificate) return {};
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, OnVerify);
-  const bool is_loaded = options_.ca_file.empty()
-                             ? SSL_CTX_set_default_verify_paths(context) == 1
-                             : SSL_CTX_load_verify_file(context, options_.ca_file.c_str()) == 1;
+  const std::string file = options_.ca_file.empty() ? http::SystemAuthorities() : options_.ca_file;
+  const bool is_loaded = file.empty() ? SSL_CTX_set_default_verify_paths(context) == 1
+                                      : SSL_CTX_load_verify_file(context, file.c_str()) == 1;
   if (!is_loaded) {
-    return Fail(ErrorKind::kInvalid, fmt::format("ca_file {}: {}", options_.ca_file, TakeReason()),
+    return Fail(ErrorKind::kInvalid, fmt::format("ca_file {}: {}", file, TakeReason()),
                 "a PEM file with the certificate of the authority, or of the server itself");
   }
   // With a file of the user's, one certificate in it is enough: it need not be a root.
