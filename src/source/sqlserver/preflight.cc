@@ -76,15 +76,18 @@ Tracking TrackingOf(const DatabaseFacts& facts, const CatalogTable& table) {
 }
 
 Status CheckReadable(const DatabaseFacts& facts, const CatalogTable& table, const Position* last) {
-  if (!table.can_select)
-    return Fail(ErrorKind::kDenied,
-                fmt::format("table {}: this login may not read it", NameOf(table)),
-                "an administrator can run: " + GrantText(kSelect, table.ref(), facts.user));
   bool was_tracked = last && !last->incarnation.empty();
+  auto grant_changes = GrantText(kViewChanges, table.ref(), facts.user);
+  if (!table.can_select) {
+    auto hint = "an administrator can run: " + GrantText(kSelect, table.ref(), facts.user);
+    if (!table.can_view_changes) hint += "; " + grant_changes;
+    return Fail(ErrorKind::kDenied,
+                fmt::format("table {}: this login may not read it", NameOf(table)), hint);
+  }
   if ((table.is_tracked || was_tracked) && !table.can_view_changes)
     return Fail(ErrorKind::kDenied,
                 fmt::format("table {}: this login may not see its changes", NameOf(table)),
-                "an administrator can run: " + GrantText(kViewChanges, table.ref(), facts.user));
+                "an administrator can run: " + grant_changes);
   // Taken for 0 it would make every lost change look like none.
   if (table.is_tracked && facts.is_tracked && !table.min_valid_version)
     return Fail(ErrorKind::kUnavailable,

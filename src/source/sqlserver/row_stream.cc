@@ -21,6 +21,7 @@ void RowCounts::Add(const RowCounts& other) {
   undecodable_bytes += other.undecodable_bytes;
   cut_100ns += other.cut_100ns;
   vanished_rows += other.vanished_rows;
+  early_rows += other.early_rows;
 }
 
 std::vector<std::string> RowCounts::Sentences() const {
@@ -39,6 +40,11 @@ std::vector<std::string> RowCounts::Sentences() const {
         fmt::format("{} rows that were noted as changed were deleted before they were read; the "
                     "next sync lands that",
                     vanished_rows));
+  if (early_rows > 0)
+    sentences.push_back(fmt::format(
+        "{} changes were committed as the run began: they are landed, and the next sync lands them "
+        "once more",
+        early_rows));
   return sentences;
 }
 
@@ -133,6 +139,9 @@ Result<std::shared_ptr<arrow::RecordBatch>> ChangeStream::Next() {
     if (!batch) return batch;
     const auto& operations =
         static_cast<const arrow::StringArray&>(*batch->column(kOperationIndex));
+    const auto& versions = static_cast<const arrow::Int64Array&>(*batch->column(0));
+    for (std::int64_t i = 0; i < versions.length(); ++i)
+      rows_->counts().early_rows += versions.Value(i) > version_;
     arrow::BooleanBuilder is_there;
     std::int64_t vanished = 0;
     for (std::int64_t i = 0; i < operations.length(); ++i) {

@@ -18,6 +18,7 @@ namespace tidemark::sqlserver {
 struct RowCounts {
   std::int64_t lone_surrogates = 0, undecodable_bytes = 0, cut_100ns = 0;
   std::int64_t vanished_rows = 0;  // noted as changed, and gone before they could be read
+  std::int64_t early_rows = 0;     // newer than the version that is noted: they come again
   void Add(const RowCounts& other);
   std::vector<std::string> Sentences() const;
 };
@@ -81,14 +82,20 @@ Result<ReadColumns> ReadColumnsOf(const Table& table, const DescribedTable& desc
 // are left out and counted, as they were deleted a moment ago, which the next changes tell.
 class ChangeStream final : public BatchStream {
  public:
-  ChangeStream(std::unique_ptr<RowStream> rows, std::string table, bool is_snapshot)
-      : rows_(std::move(rows)), table_(std::move(table)), is_snapshot_(is_snapshot) {}
+  // `version`: up to which the table counts as read.
+  ChangeStream(std::unique_ptr<RowStream> rows, std::string table, bool is_snapshot,
+               std::int64_t version)
+      : rows_(std::move(rows)),
+        table_(std::move(table)),
+        is_snapshot_(is_snapshot),
+        version_(version) {}
   Result<std::shared_ptr<arrow::RecordBatch>> Next() override;
 
  private:
   std::unique_ptr<RowStream> rows_;
   const std::string table_;
   const bool is_snapshot_;
+  const std::int64_t version_;
 };
 
 }  // namespace tidemark::sqlserver

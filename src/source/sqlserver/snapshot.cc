@@ -156,11 +156,11 @@ void SqlServerSnapshot::InspectTracking(const Entry& entry, const Position* last
     warnings.push_back(missing.Sentence());
     if (status.untracked_because.empty()) status.untracked_because = missing.what;
   }
-  if (!entry.can_follow()) return;
   {
     std::lock_guard lock(mutex_);
     for (auto& missing : std::exchange(missing_, {})) warnings.push_back(missing.Sentence());
   }
+  if (!entry.can_follow()) return;
   status.current = PositionOf(facts_, entry.catalog, *cut_->version());
   status.min_valid_version = MinValidVersion(entry.catalog);
   status.retention_seconds = facts_.cleans_up ? facts_.retention_seconds : 0;
@@ -338,7 +338,8 @@ Result<std::unique_ptr<BatchStream>> SqlServerSnapshot::Changes(const Table& tab
   request.parameters = {tds::IntParameter("@p1", version)};
   if (!cut_->is_snapshot()) request.before = request.after = MinValidCheck(entry.catalog, version);
   auto rows = OpenStream(table, TRY(TakeSeat(entry)), std::move(request));
-  return std::make_unique<ChangeStream>(std::move(rows), Display(table.name), cut_->is_snapshot());
+  return std::make_unique<ChangeStream>(std::move(rows), Display(table.name), cut_->is_snapshot(),
+                                        cut_->version().value_or(version));
 }
 
 std::vector<std::string> SqlServerSnapshot::WarningsOf(const TableName& name) {
