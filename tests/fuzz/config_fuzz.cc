@@ -24,7 +24,8 @@ void ReadAs(std::string_view text, const std::string& name) {
   if (config) return;
   const auto& error = config.error();
   TIDEMARK_CHECK(error.kind == ErrorKind::kInvalid);
-  TIDEMARK_CHECK(error.message.starts_with(name));
+  TIDEMARK_CHECK(error.message.starts_with(name) ||
+                 error.message.starts_with("environment variable "));
   TIDEMARK_CHECK(error.message.find(kSecret) == error.message.npos);
   TIDEMARK_CHECK(error.hint.find(kSecret) == error.hint.npos);
 }
