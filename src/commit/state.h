@@ -119,8 +119,8 @@ struct LandedState {
   Presentation presentation;
   LandedBase base;
   std::int64_t base_timestamp_us = 0;  // data files below this are not part of the table any more
-  // Files of another program that are not newer than this belong to the table, in the order in which
-  // they were written, before all of ours. 0: there are none.
+  // Files of another program that are not newer than this belong to the table, in the order in
+  // which they were written, before all of ours. 0: there are none.
   std::int64_t adopted_us = 0;
   std::int64_t retention_seconds = 0;
   std::int64_t live_files = 0, live_rows = 0;  // what a fold should find, at or above the base
