@@ -50,9 +50,9 @@ std::string Decimal(std::uint64_t row) {
   return Hex("09 01") + Le(Scatter(row) % 1'000'000'000'000);
 }
 
-std::vector<Set> Sets() {
-  const std::string latin1 = Hex(kLatin1);
-  using Cells = std::vector<std::string>;
+using Cells = std::vector<std::string>;
+
+std::vector<Set> Numbers() {
   return {
       {"int",
        {{"c", Hex("38")}},
@@ -85,6 +85,11 @@ std::vector<Set> Sets() {
       {"money",
        {{"c", Hex("6e 08")}},
        [](std::uint64_t row) { return Cells{"\x08" + Le(Scatter(row))}; }},
+  };
+}
+
+std::vector<Set> Moments() {
+  return {
       {"date",
        {{"c", Hex("28")}},
        [](std::uint64_t row) {
@@ -114,6 +119,12 @@ std::vector<Set> Sets() {
       {"uniqueidentifier as text",
        {{"c", Hex("24 10")}},
        [](std::uint64_t row) { return Cells{"\x10" + Le(Scatter(row)) + Le(row)}; }},
+  };
+}
+
+std::vector<Set> Texts() {
+  const std::string latin1 = Hex(kLatin1);
+  return {
       {"nvarchar, 16 ASCII",
        {{"c", Hex("e7 6400") + latin1}},
        [](std::uint64_t row) {
@@ -161,6 +172,12 @@ std::vector<Set> Sets() {
        [](std::uint64_t) {
          return Cells{ShortBytes(Hex("a901 6400 00 000000") + std::string(400, 'x'))};
        }},
+  };
+}
+
+std::vector<Set> Mixed() {
+  const std::string latin1 = Hex(kLatin1);
+  return {
       {"mixed, 10 columns",
        {{"id", Hex("38")},
         {"k", Hex("26 08")},
@@ -236,7 +253,11 @@ Status Run(const Set& set) {
 
 int main(int argc, char** argv) {
   fmt::print("{:30} {:>7} {:>7} {:>7}\n", "ns a value", "whole", "packets", "GB/s");
-  for (const auto& set : tidemark::tds::Sets()) {
+  std::vector<tidemark::tds::Set> sets;
+  for (auto&& some : {tidemark::tds::Numbers(), tidemark::tds::Moments(), tidemark::tds::Texts(),
+                      tidemark::tds::Mixed()})
+    sets.insert(sets.end(), some.begin(), some.end());
+  for (const auto& set : sets) {
     const bool is_wanted = argc == 1 || std::any_of(argv + 1, argv + argc, [&](const char* name) {
                              return set.name.find(name) != std::string::npos;
                            });

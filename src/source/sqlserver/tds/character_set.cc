@@ -54,22 +54,23 @@ CharacterSet CharacterSet::OfSingleBytes(const std::uint16_t (&high)[128]) {
 Result<CharacterSet> CharacterSet::OfDoubleBytes(int code_page) {
   const auto name = fmt::format("CP{}", code_page);
   auto* opened = iconv_open("UTF-16LE", name.c_str());
-  if (opened == iconv_t(-1))  // NOLINT(performance-no-int-to-ptr): iconv's own value
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): iconv's own value
+  if (opened == reinterpret_cast<iconv_t>(std::intptr_t{-1}))
     return Fail(ErrorKind::kUnsupported,
                 fmt::format("this machine cannot convert code page {}", code_page),
                 "install the system's iconv modules, or select the column as nvarchar");
   const Conversion conversion(opened);
   CharacterSet set;
   set.pairs_.resize(128 * 256);
-  for (int lead = 0; lead < 128; ++lead) {
+  for (std::size_t lead = 0; lead < 128; ++lead) {
     char bytes[2] = {static_cast<char>(0x80 + lead), 0};
-    auto& single = set.single_[static_cast<std::size_t>(lead)];
+    auto& single = set.single_[lead];
     single = OneUnit(conversion.get(), bytes, 1);
     if (single != kNone) continue;
-    for (int trail = 0x30; trail < 256; ++trail) {
+    for (std::size_t trail = 0x30; trail < 256; ++trail) {
       bytes[1] = static_cast<char>(trail);
       auto unit = OneUnit(conversion.get(), bytes, 2);
-      set.pairs_[static_cast<std::size_t>(lead * 256 + trail)] = unit;
+      set.pairs_[lead * 256 + trail] = unit;
       if (unit != kNone) single = kLead;
     }
   }
@@ -83,6 +84,11 @@ Converted CharacterSet::Convert(std::string_view from, char* to, bool is_last,
   char* out = to;
   while (true) {
     TakeAscii8(&p, end, &out);
+    if (end - p >= 8 && (Load<std::uint64_t>(p) & 0x8080808080808080ULL) == 0) {
+      std::memcpy(out, p, 8);
+      p += 8;
+      out += 8;
+    }
     if (p == end) break;
     const auto byte = static_cast<std::uint8_t>(*p);
     if (byte < 0x80) {

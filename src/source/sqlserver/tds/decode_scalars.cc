@@ -245,7 +245,7 @@ const std::uint8_t* PutAsText(const Step& step, std::string_view bytes, std::int
   auto size = static_cast<std::int64_t>(text.size());
   char* to = step.value->Room(size);
   if (to == nullptr) return nullptr;
-  std::memcpy(to, text.data(), text.size());
+  text.copy(to, text.size());
   step.value->EndValue(row, size);
   return next;
 }

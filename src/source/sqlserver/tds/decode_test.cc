@@ -3,6 +3,7 @@
 #include "source/sqlserver/tds/decode.h"
 
 #include <arrow/api.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

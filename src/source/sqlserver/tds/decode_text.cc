@@ -240,7 +240,7 @@ const std::uint8_t* DecodeVariant(const Step& step, const std::uint8_t* from,
     return nullptr;
   char* room = step.value->Room(static_cast<std::int64_t>(text.size()));
   if (room == nullptr) return nullptr;
-  std::memcpy(room, text.data(), text.size());
+  text.copy(room, text.size());
   if (!PutBaseType(step, value.type.type, row)) return nullptr;
   Count(faults, step);
   step.value->EndValue(row, static_cast<std::int64_t>(text.size()));

@@ -1,6 +1,7 @@
 // Bytes that real servers sent, and what they decode to: every entry of every *.json in the folder
 // that TIDEMARK_TDS_VECTORS names (else ../shared/tds-vectors) goes through our readers.
 #include <arrow/api.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -417,6 +418,7 @@ void ExpectTable(const json& expected, Input& input) {
   READ(database, fields.ReadShortText());
   READ(schema, fields.ReadShortText());
   READ(name, fields.ReadShortText());
+  EXPECT_EQ(expected["db"], database);
   EXPECT_EQ(expected["schema"], schema);
   EXPECT_EQ(expected["type_name"], name);
   READ(columns, ReadColMetadata(input));

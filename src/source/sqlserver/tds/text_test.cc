@@ -2,6 +2,7 @@
 #include "source/sqlserver/tds/text.h"
 
 #include <arrow/api.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

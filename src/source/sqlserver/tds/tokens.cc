@@ -199,8 +199,10 @@ Result<FedAuthInfo> ReadFedAuthInfo(Input& input) {
     if (place > bytes.size() || size > bytes.size() - place)
       return Fail(ErrorKind::kCorrupt, "the server's FEDAUTHINFO points outside itself");
     auto text = FromUtf16(std::string_view(bytes).substr(place, size));
-    if (id == kStsUrl) info.sts_url = std::move(text);
-    if (id == kSpn) info.spn = std::move(text);
+    if (id == kStsUrl)
+      info.sts_url = std::move(text);
+    else if (id == kSpn)
+      info.spn = std::move(text);
   }
   return info;
 }
