@@ -1,5 +1,6 @@
 #include <arrow/record_batch.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstring>
@@ -152,8 +153,7 @@ Status Json::Append(const arrow::RecordBatch& rows, bool is_first, std::string* 
     for (std::size_t i = 0; i < cells.size(); ++i) {
       char* at = leads_[i].Put(out.Room(leads_[i].room() + 4));
       if (cells[i].IsNull(row)) {
-        std::memcpy(at, "null", 4);
-        out.MoveTo(at + 4);
+        out.MoveTo(std::ranges::copy(std::string_view("null"), at).out);
         continue;
       }
       out.MoveTo(at);

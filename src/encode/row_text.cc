@@ -1,6 +1,7 @@
 #include "encode/row_text.h"
 
 #include <arrow/record_batch.h>
+#include <arrow/type.h>
 #include <fmt/format.h>
 
 #include <array>
