@@ -128,7 +128,8 @@ def test_goes_on_more_than_once(tmp_path):
         lake.killed_load(at=6)
         lake.sql("UPDATE t SET name = name || 'x' WHERE id % 5 = 0; UPDATE k SET n = n + 1 WHERE n % 5 = 0")
     tables = lake.finish()
-    assert max(table["resumed_rows"] for table in tables.values()) > 15_000
+    # Six files of a thousand rows each time, whichever of the tables they belong to.
+    assert sum(table["resumed_rows"] for table in tables.values()) > 20_000
     lake.assert_exact()
 
 
