@@ -171,7 +171,7 @@ def test_status_reads_the_destination_alone(shop):
 def test_status_of_an_empty_and_of_a_missing_destination(tmp_path):
     (tmp_path / "empty").mkdir()
     done = run("status", tmp_path / "empty", "--json")
-    assert done.code == 0 and done.json() == {"tables": []}
+    assert done.code == 0 and done.json() == {"tables": [], "others": []}
     assert run("status", tmp_path / "missing").code == 3
     assert not (tmp_path / "missing").exists()
 
