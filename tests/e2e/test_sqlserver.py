@@ -323,7 +323,7 @@ def test_large_tables_are_read_by_several_connections_at_one_version(place):
     assert len(place.folded()) == 120_000
 
 
-# Issue 5.6.
+# Transient errors, as Microsoft lists them.
 @pytest.mark.parametrize("number", [1205, 3960, 3961, 40613, 49918])
 def test_what_passes_is_tried_again_from_a_new_snapshot(shop, number):
     shop.sync()
@@ -511,7 +511,7 @@ def test_a_busy_database_is_landed_exactly(shop):
 # ---- loads that are interrupted
 
 
-# Issue 5.6: from the last landed slice, and then what changed since.
+# From the last landed slice, and then what changed since.
 def test_a_first_load_goes_on_after_a_lost_connection(place):
     place.sql(f"{TABLE}; {TRACK}")
     for start in range(0, 6_000, 1_000):
