@@ -19,6 +19,6 @@ inline nlohmann::json TdsVectors(const std::string& file) {
 }  // namespace tidemark::test
 
 // Tests that need bytes of real servers skip where they are absent, and say so.
-#define TDS_VECTORS_OR_SKIP(name, file)                         \
-  const nlohmann::json name = tidemark::test::TdsVectors(file); \
-  if (name.is_null()) GTEST_SKIP() << "no " << file << " in the folder of TIDEMARK_TDS_VECTORS"
+#define SKIP_WITHOUT_VECTORS(vectors, file) \
+  if ((vectors).is_null())                  \
+  GTEST_SKIP() << "no " << (file) << " in the folder of TIDEMARK_TDS_VECTORS"

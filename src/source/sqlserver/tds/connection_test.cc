@@ -24,7 +24,6 @@ using test::Packets;
 using test::Script;
 using test::ScriptedServer;
 using testing::AllOf;
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -55,17 +54,14 @@ std::unique_ptr<Connection> MustOpen(const ConnectOptions& options) {
   return std::move(*opened);
 }
 
-#define ASSERT_OPEN(name, options) \
-  auto name = MustOpen(options);   \
-  ASSERT_NE(name, nullptr)
-
 std::string Port(const ScriptedServer& server) {
   return "127.0.0.1:" + std::to_string(server.port());
 }
 
 TEST(Connection, LogsInAndReads) {
   ScriptedServer server(Serving({Packets(IntResult(3))}));
-  ASSERT_OPEN(connection, To(server.port()));
+  auto connection = MustOpen(To(server.port()));
+  ASSERT_NE(connection, nullptr);
   EXPECT_EQ(connection->server().version.major, 16);
   EXPECT_EQ(connection->server().database, "master");
   EXPECT_EQ(connection->server().tls_version, "");
@@ -140,7 +136,8 @@ TEST(Connection, AServersErrorKeepsAllItSaid) {
                   .line = 42}) +
       ErrorToken({.number = 3621, .text = "The statement has been terminated."}) + DoneToken(2);
   ScriptedServer server(Serving({Packets(reply), Packets(IntResult(1))}));
-  ASSERT_OPEN(connection, To(server.port()));
+  auto connection = MustOpen(To(server.port()));
+  ASSERT_NE(connection, nullptr);
   const auto failed = connection->Query("SELECT n FROM t");
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().kind, ErrorKind::kNotFound);
@@ -162,7 +159,8 @@ TEST(Connection, AnErrorAfterRowsFailsTheResult) {
                             ErrorToken({.number = 1205, .severity = 13, .text = "deadlock"}) +
                             DoneToken(2, 0xC1);
   ScriptedServer server(Serving({Packets(reply)}));
-  ASSERT_OPEN(connection, To(server.port()));
+  auto connection = MustOpen(To(server.port()));
+  ASSERT_NE(connection, nullptr);
   ASSERT_TRUE(connection->Send("SELECT n FROM t"));
   ASSERT_TRUE(connection->NextResult());
   const auto first = connection->ReadRow();
@@ -178,7 +176,8 @@ TEST(Connection, SeveralResultsAndThoseThatNobodyReads) {
                             DoneToken(0x11, 0xC5, 3) + IntMetadata("b") + IntRow(3) +
                             DoneToken(0x10, 0xC1, 1);
   ScriptedServer server(Serving({Packets(reply), Packets(reply)}));
-  ASSERT_OPEN(connection, To(server.port()));
+  auto connection = MustOpen(To(server.port()));
+  ASSERT_NE(connection, nullptr);
   ASSERT_TRUE(connection->Send("three statements"));
   auto first = connection->NextResult();
   ASSERT_TRUE(first && *first);
@@ -200,7 +199,8 @@ TEST(Connection, ATransactionsNameGoesWithEveryRequestUntilItEnds) {
   ScriptedServer server(
       Serving({Packets(test::EnvChangeBytes(8, name) + DoneToken()), Packets(DoneToken()),
                Packets(test::EnvChangeBytes(9, "", name) + DoneToken()), Packets(DoneToken())}));
-  ASSERT_OPEN(connection, To(server.port()));
+  auto connection = MustOpen(To(server.port()));
+  ASSERT_NE(connection, nullptr);
   ASSERT_TRUE(connection->Execute("BEGIN TRANSACTION"));
   EXPECT_TRUE(connection->in_transaction());
   ASSERT_TRUE(connection->Execute("SELECT 1"));
@@ -215,7 +215,8 @@ TEST(Connection, ATransactionsNameGoesWithEveryRequestUntilItEnds) {
 
 TEST(Connection, ParametersGoBySpExecuteSql) {
   ScriptedServer server(Serving({Packets(IntResult(1))}));
-  ASSERT_OPEN(connection, To(server.port()));
+  auto connection = MustOpen(To(server.port()));
+  ASSERT_NE(connection, nullptr);
   const std::vector<Parameter> parameters = {IntParameter("@p1", 7), TextParameter("@p2", "é")};
   ASSERT_TRUE(connection->Query("SELECT @p1, @p2", parameters));
   const std::string call = server.Heard().back();
@@ -234,7 +235,8 @@ TEST(Connection, RedirectionsAreFollowed) {
   };
   second.Play(on_to(last));
   first.Play(on_to(second));
-  ASSERT_OPEN(connection, To(first.port()));
+  auto connection = MustOpen(To(first.port()));
+  ASSERT_NE(connection, nullptr);
   EXPECT_EQ(connection->server().endpoint.port, last.port());
   EXPECT_TRUE(connection->Query("SELECT 1"));
 }
@@ -292,7 +294,8 @@ TEST(Connection, TheServersNameGoesWithTheUserWhereAGatewayAsks) {
   auto options = To(server.port());
   options.host = "localhost";
   {
-    ASSERT_OPEN(connection, options);
+    auto connection = MustOpen(options);
+    ASSERT_NE(connection, nullptr);
   }
   const auto heard = server.Heard();
   ASSERT_EQ(heard.size(), 4U);
@@ -318,7 +321,8 @@ TEST(Connection, AnAccessTokenGoesInline) {
   ScriptedServer server(script);
   auto options = To(server.port());
   options.access_token = [](const TokenPlace&) -> Result<std::string> { return "t0ken"; };
-  ASSERT_OPEN(connection, options);
+  auto connection = MustOpen(options);
+  ASSERT_NE(connection, nullptr);
   const std::string login = server.Heard()[1];
   const std::string token = ToUtf16("t0ken");
   // Library "security token", echo of the server's wish, 4 bytes of length, the token.
@@ -349,7 +353,8 @@ TEST(Connection, AServerThatIsAskedSaysWhereTokensAre) {
     seen = place;
     return "t0ken";
   };
-  ASSERT_OPEN(connection, options);
+  auto connection = MustOpen(options);
+  ASSERT_NE(connection, nullptr);
   EXPECT_EQ(seen.authority, "https://sts/tenant");
   EXPECT_EQ(seen.resource, "https://db/");
   EXPECT_EQ(server.Heard()[2], std::string("\x08\x0e\0\0\0\x0a\0\0\0", 9) + ToUtf16("t0ken"));
@@ -371,7 +376,8 @@ TEST(Connection, ACancelledStatementIsAnsweredTwice) {
   ScriptedServer server(
       Serving({begun, Packets(DoneToken(2, 0xC1)) + Packets(DoneToken(0x20, 0xFD)),
                Packets(IntResult(1))}));
-  ASSERT_OPEN(connection, To(server.port()));
+  auto connection = MustOpen(To(server.port()));
+  ASSERT_NE(connection, nullptr);
   ASSERT_TRUE(connection->Send("SELECT n FROM t"));
   ASSERT_TRUE(connection->NextResult());
   ASSERT_TRUE(connection->ReadRow());
@@ -384,7 +390,8 @@ TEST(Connection, ACancelledStatementIsAnsweredTwice) {
 
 // The answers of SQL Server 2025 to cancelled requests, as they were captured.
 TEST(Connection, CancelsAsRealServersAnswer) {
-  TDS_VECTORS_OR_SKIP(vectors, "attention.json");
+  const nlohmann::json vectors = tidemark::test::TdsVectors("attention.json");
+  SKIP_WITHOUT_VECTORS(vectors, "attention.json");
   std::map<std::string, std::string> answers;  // by what was cancelled
   for (const auto& entry : vectors) {
     const std::string name = entry["name"];
@@ -396,7 +403,8 @@ TEST(Connection, CancelsAsRealServersAnswer) {
     SCOPED_TRACE(name);
     ScriptedServer server(Serving({Packets(DoneToken(0x11, 0xC3, 1), 4088, /*is_whole=*/false),
                                    answer, Packets(IntResult(1))}));
-    ASSERT_OPEN(connection, To(server.port()));
+    auto connection = MustOpen(To(server.port()));
+    ASSERT_NE(connection, nullptr);
     ASSERT_TRUE(connection->Send("a long statement"));
     ASSERT_TRUE(connection->Cancel());
     const auto rows = connection->Query("SELECT 1");
@@ -408,7 +416,8 @@ TEST(Connection, CancelsAsRealServersAnswer) {
 TEST(Connection, ACancelThatCrossesTheEndIsUnderstood) {
   ScriptedServer server(
       Serving({Packets(IntResult(2)), Packets(DoneToken(0x20, 0xFD)), Packets(IntResult(1))}));
-  ASSERT_OPEN(connection, To(server.port()));
+  auto connection = MustOpen(To(server.port()));
+  ASSERT_NE(connection, nullptr);
   ASSERT_TRUE(connection->Send("SELECT n FROM t"));
   ASSERT_TRUE(connection->NextResult());
   ASSERT_TRUE(connection->Cancel());
@@ -421,7 +430,8 @@ TEST(Connection, SilenceCancelsTheStatementNotTheSession) {
                                  Packets(IntResult(1))}));
   auto options = To(server.port());
   options.query_timeout_ms = 50;
-  ASSERT_OPEN(connection, options);
+  auto connection = MustOpen(options);
+  ASSERT_NE(connection, nullptr);
   const auto failed = connection->Query("WAITFOR");
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().kind, ErrorKind::kUnavailable);
@@ -436,7 +446,8 @@ TEST(Connection, AServerThatDoesNotAnswerACancelIsGivenUp) {
   auto options = To(server.port());
   options.query_timeout_ms = 50;
   options.cancel_timeout_ms = 50;
-  ASSERT_OPEN(connection, options);
+  auto connection = MustOpen(options);
+  ASSERT_NE(connection, nullptr);
   ASSERT_FALSE(connection->Query("WAITFOR"));
   EXPECT_FALSE(connection->usable());
 }
@@ -461,7 +472,8 @@ TEST(Connection, AWishToStopEndsAWait) {
   });
   auto options = To(server.port());
   options.stop = stop.get_token();
-  ASSERT_OPEN(connection, options);
+  auto connection = MustOpen(options);
+  ASSERT_NE(connection, nullptr);
   const auto failed = connection->Query("WAITFOR");
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().kind, ErrorKind::kCancelled);
@@ -533,7 +545,8 @@ TEST(Connection, NothingSaidBeforeTlsCountsInsideIt) {
 
 TEST(Connection, AnUnknownTokenIsNamed) {
   ScriptedServer server(Serving({Packets(IntMetadata() + "\xb7\x01\x02")}));
-  ASSERT_OPEN(connection, To(server.port()));
+  auto connection = MustOpen(To(server.port()));
+  ASSERT_NE(connection, nullptr);
   const auto failed = connection->Query("SELECT 1");
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().kind, ErrorKind::kCorrupt);

@@ -42,7 +42,8 @@ enum Fields : std::size_t {
 };
 
 TEST(Prelogin, AnswersOfRealServers) {
-  TDS_VECTORS_OR_SKIP(vectors, "prelogin.json");
+  const nlohmann::json vectors = tidemark::test::TdsVectors("prelogin.json");
+  SKIP_WITHOUT_VECTORS(vectors, "prelogin.json");
   int seen = 0;
   for (const json& entry : vectors) {
     if (entry["direction"] != "server") continue;
@@ -100,7 +101,8 @@ TEST(Prelogin, WhatWeAsk) {
 
 // The document's example: the password of "sa" in LOGIN7 as it was captured.
 TEST(Login7, PasswordsAreScrambledAsCaptured) {
-  TDS_VECTORS_OR_SKIP(vectors, "login.json");
+  const nlohmann::json vectors = tidemark::test::TdsVectors("login.json");
+  SKIP_WITHOUT_VECTORS(vectors, "login.json");
   bool is_seen = false;
   for (const json& entry : vectors) {
     if (entry["name"] != "r2dbc LOGIN7") continue;
@@ -151,7 +153,8 @@ TEST(Login7, HoldsWhatItWasGiven) {
 
 // The specification's example of a federated login has the token in the place and form of ours.
 TEST(Login7, TokensAreFramedAsTheSpecificationHasThem) {
-  TDS_VECTORS_OR_SKIP(vectors, "login.json");
+  const nlohmann::json vectors = tidemark::test::TdsVectors("login.json");
+  SKIP_WITHOUT_VECTORS(vectors, "login.json");
   bool is_seen = false;
   for (const json& entry : vectors) {
     if (entry["name"] != "spec LOGIN7 with FEDAUTH feature") continue;
