@@ -1,6 +1,7 @@
 #include "sync/verify_sample.h"
 
 #include <arrow/record_batch.h>
+#include <arrow/type.h>
 
 #include <algorithm>
 #include <cmath>
