@@ -24,6 +24,12 @@ const std::string kSelectExpired =
 const std::string kSelectDead =
     kSelectJob + "WHERE artifact_state = 'staged' AND state IN ('failed', 'cancelled') LIMIT ?1";
 
+Status CheckNotOver(const Job& job) {
+  if (!IsFinal(job.state)) return {};
+  return Fail(ErrorKind::kConflict,
+              fmt::format("job {} is over: {}", job.spec.id, Name(job.state)));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<JobStore>> SqliteJobStore::Open(const std::string& path,
@@ -104,58 +110,53 @@ Result<Enqueued> SqliteJobStore::Enqueue(const JobSpec& spec,
   return Enqueued{.job = std::move(job), .is_new = true};
 }
 
-Result<Job> SqliteJobStore::RequestCancel(std::string_view id) {
+Result<Job> SqliteJobStore::Change(std::string_view id,
+                                   const std::function<Status(const Job&)>& change) {
   std::lock_guard lock(mutex_);
   auto transaction = TRY(JobTransaction::Begin(file_, true));
-  auto job = TRY(Read(id));
-  if (IsFinal(job.state)) {
-    return Fail(ErrorKind::kConflict, fmt::format("job {} is over: {}", id, Name(job.state)));
-  }
-  if (job.state == JobState::kRunning) {
-    TRY(file_.Run("UPDATE job SET is_cancel_requested = 1 WHERE id = ?1", id));
-    if (!job.is_cancel_requested) TRY(Note(id, "api", "cancel_requested", ""));
-  } else {
-    TRY(End(job, JobState::kCancelled, std::nullopt, std::nullopt));
-  }
+  TRY(change(TRY(Read(id))));
   auto changed = TRY(Read(id));
   TRY(transaction.Commit());
   return changed;
+}
+
+Result<Job> SqliteJobStore::RequestCancel(std::string_view id) {
+  return Change(id, [&](const Job& job) -> Status {
+    TRY(CheckNotOver(job));
+    if (job.state != JobState::kRunning)
+      return End(job, JobState::kCancelled, std::nullopt, std::nullopt);
+    TRY(file_.Run("UPDATE job SET is_cancel_requested = 1 WHERE id = ?1", id));
+    if (job.is_cancel_requested) return {};
+    return Note(id, "api", "cancel_requested", "");
+  });
 }
 
 Result<Job> SqliteJobStore::RequestPause(std::string_view id) {
-  std::lock_guard lock(mutex_);
-  auto transaction = TRY(JobTransaction::Begin(file_, true));
-  auto job = TRY(Read(id));
-  if (IsFinal(job.state)) {
-    return Fail(ErrorKind::kConflict, fmt::format("job {} is over: {}", id, Name(job.state)));
-  }
-  if (job.state == JobState::kRunning) {
+  return Change(id, [&](const Job& job) -> Status {
+    TRY(CheckNotOver(job));
+    if (job.state == JobState::kPaused) return {};
+    if (job.state != JobState::kRunning) {
+      TRY(MoveTo(job, JobState::kPaused, job.run_at_us));
+      return Note(id, "api", "paused", "");
+    }
     TRY(file_.Run("UPDATE job SET is_pause_requested = 1 WHERE id = ?1", id));
-    if (!job.is_pause_requested) TRY(Note(id, "api", "pause_requested", ""));
-  } else if (job.state != JobState::kPaused) {
-    TRY(MoveTo(job, JobState::kPaused, job.run_at_us));
-    TRY(Note(id, "api", "paused", ""));
-  }
-  auto changed = TRY(Read(id));
-  TRY(transaction.Commit());
-  return changed;
+    if (job.is_pause_requested) return {};
+    return Note(id, "api", "pause_requested", "");
+  });
 }
 
 Result<Job> SqliteJobStore::Resume(std::string_view id) {
-  std::lock_guard lock(mutex_);
-  auto transaction = TRY(JobTransaction::Begin(file_, true));
-  auto job = TRY(Read(id));
-  if (job.state == JobState::kPaused) {
-    TRY(MoveTo(job, JobState::kQueued, Now()));
-  } else if (job.state == JobState::kRunning && job.is_pause_requested) {
-    TRY(file_.Run("UPDATE job SET is_pause_requested = 0 WHERE id = ?1", id));
-  } else {
-    return Fail(ErrorKind::kConflict, fmt::format("job {} is not paused: {}", id, Name(job.state)));
-  }
-  TRY(Note(id, "api", "resumed", ""));
-  auto changed = TRY(Read(id));
-  TRY(transaction.Commit());
-  return changed;
+  return Change(id, [&](const Job& job) -> Status {
+    if (job.state == JobState::kPaused) {
+      TRY(MoveTo(job, JobState::kQueued, Now()));
+    } else if (job.state == JobState::kRunning && job.is_pause_requested) {
+      TRY(file_.Run("UPDATE job SET is_pause_requested = 0 WHERE id = ?1", id));
+    } else {
+      return Fail(ErrorKind::kConflict,
+                  fmt::format("job {} is not paused: {}", id, Name(job.state)));
+    }
+    return Note(id, "api", "resumed", "");
+  });
 }
 
 Result<Job> SqliteJobStore::Replay(std::string_view id) {

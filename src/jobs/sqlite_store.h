@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -45,6 +46,9 @@ class SqliteJobStore final : public JobStore {
  private:
   SqliteJobStore(JobFile file, const JobStoreOptions& options)
       : file_(std::move(file)), options_(options), watch_(file_.path()) {}
+
+  // A wish: `change` in a transaction, with the mutex held, and the job as it is then.
+  Result<Job> Change(std::string_view id, const std::function<Status(const Job&)>& change);
 
   // All below: with the mutex held and, but for reading, inside a transaction.
   std::int64_t Now() { return options_.clock->NowUs(); }
